@@ -1,0 +1,164 @@
+/*
+ * Reasons: what each of the asker's own items adds to a score.
+ *
+ * A model that can say so does; for the others one history item after another is left out (all its
+ * events), the asker is folded in again, and the change of the score is what the item contributed.
+ * Cost of the default: one fold-in and one score a distinct item among the newest 200 events.
+ * Contributions need not sum to the score: items explain each other.
+ */
+#include "rank/ranker.h"
+
+#include <string.h>
+
+struct explain_job {
+    struct ranker *r;
+    const struct query *q;
+    int32_t item;
+    struct reason *out;
+    int32_t max;
+    int32_t n;
+};
+
+static akin_status score_of(struct ranker *r, struct rank_worker *w, const struct query *q,
+                            int32_t item, float *score, akin_error *err)
+{
+    return rank_score_ids(r, w, q, NULL, 1, &item, 1, score, 1, err);
+}
+
+/* The history with an item left out: arrays (n) as h has them, others NULL. */
+struct rest {
+    int32_t *item;
+    float *weight;
+    float *value;
+    int64_t *time;
+    uint8_t *type;
+};
+
+static akin_status rest_init(struct rest *rest, const struct history *h, struct arena *arena,
+                             akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    memset(rest, 0, sizeof *rest);
+    if (!(rest->item = arena_alloc(arena, h->n, sizeof *h->item, err)) ||
+        (h->weight && !(rest->weight = arena_alloc(arena, h->n, sizeof *h->weight, err))) ||
+        (h->value && !(rest->value = arena_alloc(arena, h->n, sizeof *h->value, err))) ||
+        (h->time && !(rest->time = arena_alloc(arena, h->n, sizeof *h->time, err))) ||
+        (h->type && !(rest->type = arena_alloc(arena, h->n, sizeof *h->type, err))))
+        status = AKIN_E_MEMORY;
+    return status;
+}
+
+/* The events of h that are not of `item`. */
+static struct history history_without(const struct history *h, int32_t item,
+                                      const struct rest *rest)
+{
+    struct history out = {0, rest->item, rest->weight, rest->value, rest->time, rest->type};
+    int32_t m = 0;
+    for (int32_t e = 0; e < h->n; e++) {
+        if (h->item[e] == item)
+            continue;
+        rest->item[m] = h->item[e];
+        if (rest->weight)
+            rest->weight[m] = h->weight[e];
+        if (rest->value)
+            rest->value[m] = h->value[e];
+        if (rest->time)
+            rest->time[m] = h->time[e];
+        if (rest->type)
+            rest->type[m] = h->type[e];
+        m++;
+    }
+    out.n = m;
+    return out;
+}
+
+/* Keeps out sorted by contribution descending, then item; the last falls off at max. */
+static void reason_insert(struct explain_job *job, int32_t item, float contribution)
+{
+    struct reason x = {item, contribution};
+    int32_t i = job->n;
+    while (i > 0 &&
+           (job->out[i - 1].contribution < x.contribution ||
+            (job->out[i - 1].contribution == x.contribution && job->out[i - 1].item > x.item))) {
+        if (i < job->max)
+            job->out[i] = job->out[i - 1];
+        i--;
+    }
+    if (i < job->max) {
+        job->out[i] = x;
+        if (job->n < job->max)
+            job->n++;
+    }
+}
+
+/* True if a newer event has the same item: it was left out already. */
+static bool is_repeat(const struct history *h, int32_t event)
+{
+    for (int32_t e = event + 1; e < h->n; e++) {
+        if (h->item[e] == h->item[event])
+            return true;
+    }
+    return false;
+}
+
+static akin_status leave_out(struct explain_job *job, struct rank_worker *w, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct ranker *r = job->r;
+    const struct history *h = &job->q->hist;
+    struct query q = *job->q;
+    struct rest rest;
+    float base;
+    q.is_trained = false; /* fold in, also for the whole history: differences of like with like */
+    AKIN_TRY(score_of(r, w, &q, job->item, &base, err));
+    if (!(base > UNSCORED))
+        goto done;
+    AKIN_TRY(rest_init(&rest, h, &w->own, err));
+    int32_t oldest = h->n > RANK_EXPLAIN_MAX ? h->n - RANK_EXPLAIN_MAX : 0;
+    for (int32_t e = h->n - 1; e >= oldest; e--) {
+        float less;
+        AKIN_TRY(ctx_check(r->ctx, err));
+        if (h->item[e] < 0 || is_repeat(h, e))
+            continue;
+        q.hist = history_without(h, h->item[e], &rest);
+        AKIN_TRY(score_of(r, w, &q, job->item, &less, err));
+        float change = less > UNSCORED ? base - less : base;
+        if (change < 0.0f || change > 0.0f)
+            reason_insert(job, h->item[e], change);
+    }
+done:
+    return status;
+}
+
+static akin_status explain_block(void *arg, int64_t block, int worker, akin_error *err)
+{
+    (void)block;
+    akin_status status = AKIN_OK;
+    struct explain_job *job = arg;
+    const struct scorer *s = &job->r->scorer;
+    struct rank_worker *w;
+    AKIN_TRY(ranker_worker(job->r, worker, &w, err));
+    if (s->cls->explain)
+        status = s->cls->explain(s->self, job->q, job->item, job->out, job->max, &job->n,
+                                 &w->scratch, err);
+    else
+        status = leave_out(job, w, err);
+    rank_worker_reset(w);
+    arena_reset_keep(&w->own);
+done:
+    return status;
+}
+
+akin_status rank_explain(struct ranker *r, const struct query *q, int32_t item, struct reason *out,
+                         int32_t max, int32_t *n, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct explain_job job = {.r = r, .q = q, .item = item, .out = out, .max = max};
+    if (item < 0 || item >= r->n_items)
+        AKIN_FAIL(AKIN_E_ARG, "explain: item index %d (must be 0..%d)", item, r->n_items - 1);
+    if (max > 0)
+        AKIN_TRY(par_for(r->ctx, 1, explain_block, &job, err));
+    *n = job.n;
+done:
+    return status;
+}
