@@ -1,0 +1,35 @@
+/* Training drives any model: feedback, view, early stopping on a carved validation part, warm
+ * start, progress, timing, the model card. */
+#ifndef AKIN_TRAIN_TRAIN_H
+#define AKIN_TRAIN_TRAIN_H
+
+#include "eval/evaluate.h"
+#include "models/model.h"
+
+struct train_options {
+    const char *model;             /* registry name */
+    const json_t *params;          /* model parameters, and feedback keys beside them; or NULL */
+    const json_t *feedback;        /* feedback keys (positive, event_weights, …) or NULL */
+    const char *early_metric;      /* "ndcg@10"; NULL = off */
+    int64_t early_patience;        /* epochs without gain before stopping, >= 1 */
+    const char *validation;        /* split text for the validation part; NULL = that of the data */
+    const struct model *warm;      /* or NULL */
+    int64_t now_unix;              /* for the card */
+    const struct model_class *cls; /* instead of model: a class outside the registry; or NULL */
+};
+
+/*
+ * Trains a model on ds (borrowed; may be freed afterwards).
+ *
+ * Feedback keys in params go before those in feedback. With early_metric a validation part is
+ * carved from ds, a first fit finds the number of epochs, and the model that comes back is fitted
+ * on all of ds for that number. The card gains feedback, time, train {seconds, peak_bytes, epochs,
+ * loss, early}; model_fingerprint does not cover it.
+ * Cost: the model's (with early_metric: twice, and an evaluation an epoch).
+ * Fails: E_ARG (unknown model or key, bounds; early stopping of a model without epochs or together
+ * with a warm start), E_INPUT, E_MEMORY, E_CANCELLED. Threads: the context's.
+ */
+akin_status train_model(akin_ctx *ctx, const struct dataset *ds, const struct train_options *opt,
+                        struct model **out, akin_error *err);
+
+#endif
