@@ -100,7 +100,10 @@ static const struct comm_class fake_class = {
 static void test_ranks_give_the_same(void **state)
 {
     (void)state;
-    int cuts[][6] = {{0, 256}, {0, 128, 256}, {0, 85, 170, 256}, {0, 1, 2, 255, 256},
+    int cuts[][6] = {{0, 256},
+                     {0, 128, 256},
+                     {0, 85, 170, 256},
+                     {0, 1, 2, 255, 256},
                      {0, 51, 102, 153, 204, 256}};
     int n_ranks[] = {1, 2, 3, 4, 5};
     akin_ctx *ctx = NULL;
@@ -111,8 +114,12 @@ static void test_ranks_give_the_same(void **state)
         int lo[COMM_SHARDS], width[COMM_SHARDS], n_parts = 0;
         for (int r = 0; r < n_ranks[c]; r++) {
             struct fake fake;
-            struct comm comm = {.cls = &fake_class, .self = &fake, .rank = r, .size = n_ranks[c],
-                                .shard_lo = cuts[c][r], .shard_hi = cuts[c][r + 1]};
+            struct comm comm = {.cls = &fake_class,
+                                .self = &fake,
+                                .rank = r,
+                                .size = n_ranks[c],
+                                .shard_lo = cuts[c][r],
+                                .shard_hi = cuts[c][r + 1]};
             struct fn_arg arg = {.fail_at = -1};
             assert_int_equal(comm_sum_shards(ctx, &comm, N, add_leaf, &arg, NULL, &err), AKIN_OK);
             int n = comm_subtrees(comm.shard_lo, comm.shard_hi, lo + n_parts, width + n_parts);
@@ -145,8 +152,7 @@ static void test_failures(void **state)
     for (int n = 1; n < 5; n++) {
         arg.fail_at = -1;
         mem_fail_at(ctx->mem, n);
-        assert_int_equal(comm_sum_shards(ctx, &comm, N, add_leaf, &arg, sum, &err),
-                         AKIN_E_MEMORY);
+        assert_int_equal(comm_sum_shards(ctx, &comm, N, add_leaf, &arg, sum, &err), AKIN_E_MEMORY);
         assert_int_equal(mem_used(ctx->mem), 0);
     }
     mem_fail_at(ctx->mem, 0);
@@ -154,8 +160,7 @@ static void test_failures(void **state)
     double parts[2] = {1, 2};
     assert_int_equal(comm_fold_parts(2, lo, width, 1, parts, &err), AKIN_E_INTERNAL);
     akin_cancel(ctx);
-    assert_int_equal(comm_sum_shards(ctx, &comm, N, add_leaf, &arg, sum, &err),
-                     AKIN_E_CANCELLED);
+    assert_int_equal(comm_sum_shards(ctx, &comm, N, add_leaf, &arg, sum, &err), AKIN_E_CANCELLED);
     ctx_free(ctx);
 }
 
@@ -220,8 +225,10 @@ static void test_self(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sum_is_the_tree), cmocka_unit_test(test_ranks_give_the_same),
-        cmocka_unit_test(test_failures),        cmocka_unit_test(test_subtrees),
+        cmocka_unit_test(test_sum_is_the_tree),
+        cmocka_unit_test(test_ranks_give_the_same),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_subtrees),
         cmocka_unit_test(test_self),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

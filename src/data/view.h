@@ -1,0 +1,69 @@
+/* What a fit gets (train_view) and what an evaluation gets (test_view). Built once, borrowed. */
+#ifndef AKIN_DATA_VIEW_H
+#define AKIN_DATA_VIEW_H
+
+#include "cluster/comm.h"
+#include "data/dataset.h"
+#include "data/feedback.h"
+#include "data/history.h"
+
+struct train_view {
+    akin_ctx *ctx;
+    const struct dataset *ds; /* raw events, tables, tags, ids */
+    const struct feedback *feedback;
+    struct histories hist; /* all events, oldest first, with weights */
+    struct csr by_user;    /* (n_users, n_items) folded positive weights */
+    struct csr by_item;    /* its transpose */
+    int32_t *item_count;   /* (n_items) users with a positive on the item */
+    struct comm *comm;
+    struct comm self_comm;
+    int64_t now; /* newest time in train, 0 if none */
+    uint64_t seed;
+};
+
+/*
+ * comm NULL = one process. ds and feedback are borrowed and must outlive the view, which must stay
+ * where it is (comm may point into it).
+ */
+akin_status train_view_build(akin_ctx *ctx, const struct dataset *ds, const struct feedback *f,
+                             struct comm *comm, struct train_view *out, akin_error *err);
+void train_view_free(struct train_view *tv);
+/* Users of a shard: [lo, hi). */
+void train_view_shard(const struct train_view *tv, int shard, int64_t *lo, int64_t *hi);
+
+enum { VIEW_NO_TYPE = 255 };
+
+/* The test side, joined to the numbering of a model or train set by id. */
+struct test_view {
+    akin_ctx *ctx;
+    const struct dataset *ds; /* borrowed: the test dataset */
+    int64_t n_users;          /* users with at least one target event */
+    int32_t *user;            /* (n_users) train index, -1 = not in train */
+    int32_t *test_user;       /* (n_users) index in ds->users */
+    int64_t *ptr;             /* (n_users + 1) target events */
+    int32_t *item;            /* train index, -1 = not in the train catalogue */
+    float *value;             /* raw value */
+    int64_t *time;            /* NULL = none */
+    uint8_t *relevant;        /* meets `positive`; repeated items: only the first is relevant */
+    int64_t *hist_ptr;        /* (n_users + 1) given events (role HISTORY), train numbering */
+    int32_t *hist_item;       /* items unknown to train are left out */
+    float *hist_weight;
+    float *hist_value;
+    int64_t *hist_time;
+    uint8_t *hist_type;                 /* train's event types; VIEW_NO_TYPE = unknown to train */
+    int64_t n_cold_items, n_cold_users; /* distinct, among targets */
+    int64_t n_targets;
+};
+/*
+ * users, items: numbering of the train set or model. f is applied to the test's event types by
+ * name; hist_type refers to the types that f was made for (feedback_types), weights of given
+ * events are those at feedback_now(f). Of a user's targets on one item the first that meets the
+ * rule is relevant. Cost: O(events), one thread. Fails: E_INPUT (decay without times), E_MEMORY,
+ * E_CANCELLED. Threads: the context's.
+ */
+akin_status test_view_build(akin_ctx *ctx, const struct dataset *test, const struct ids *users,
+                            const struct ids *items, const struct feedback *f,
+                            struct test_view *out, akin_error *err);
+void test_view_free(struct test_view *tv);
+
+#endif

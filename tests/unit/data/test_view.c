@@ -1,0 +1,198 @@
+/* Train and test views: by hand, joins by id and by type name, threads, lack of memory. */
+#include "data/view.h"
+
+#include "unit/data/flow_fixture.h"
+
+static const char *const train_types[] = {"buy", "view", NULL};
+static const char *const test_types[] = {"new", "view", NULL};
+
+static struct feedback *rule(const struct dataset *ds, const char *positive)
+{
+    akin_error err;
+    struct feedback *f = NULL;
+    struct feedback_params p = {.positive = positive};
+    assert_int_equal(feedback_create(ds->ctx, &p, &ds->types, dataset_newest(ds), &f, &err),
+                     AKIN_OK);
+    return f;
+}
+
+static void test_train_by_hand(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"a", "x", 5, 300, 0},
+                                      {"a", "y", 2, 100, 1},
+                                      {"a", "x", 3, 200, 1},
+                                      {"b", "x", 4, 50, 0},
+                                      {"b", "z", 1, 60, 0}};
+    akin_ctx *ctx = fix_ctx(2, 9);
+    akin_error err;
+    struct dataset *ds = fix_dataset(ctx, rows, 5, FIX_VALUES | FIX_TIMES | FIX_TYPES, train_types);
+    struct feedback *f = rule(ds, "value >= 3");
+    struct train_view tv;
+    assert_int_equal(train_view_build(ctx, ds, f, NULL, &tv, &err), AKIN_OK);
+    int32_t x = fix_item(ds, "x"), y = fix_item(ds, "y"), z = fix_item(ds, "z");
+    assert_int_equal(tv.item_count[x], 2);
+    assert_int_equal(tv.item_count[y], 0);
+    assert_int_equal(tv.item_count[z], 0);
+    assert_int_equal(tv.now, 300);
+    assert_int_equal(tv.seed, 9);
+    assert_ptr_equal(tv.comm, &tv.self_comm);
+    assert_int_equal(csr_nnz(&tv.by_user), 2);
+    assert_int_equal(tv.by_item.n_rows, 3);
+    assert_int_equal(tv.by_item.n_cols, 2);
+    int64_t users = 0;
+    for (int s = 0; s < COMM_SHARDS; s++) {
+        int64_t lo, hi;
+        train_view_shard(&tv, s, &lo, &hi);
+        assert_int_equal(lo, users);
+        users = hi;
+    }
+    assert_int_equal(users, 2);
+    train_view_free(&tv);
+    train_view_free(&tv);
+    feedback_free(f);
+    dataset_free(ds);
+    assert_int_equal(mem_used(ctx->mem), 0);
+    ctx_free(ctx);
+}
+
+static void test_test_by_hand(void **state)
+{
+    (void)state;
+    static const struct row train_rows[] = {
+        {"a", "x", 5, 300, 0}, {"a", "y", 2, 100, 1}, {"b", "z", 4, 50, 0}};
+    static const struct row test_rows[] = {
+        {"a", "x", 1, 400, 1}, {"a", "x", 5, 410, 1}, {"a", "x", 5, 420, 1}, {"a", "q", 5, 430, 0},
+        {"c", "q", 2, 440, 0}, {"c", "y", 4, 450, 1}, {"d", "y", 4, 460, 1}};
+    akin_ctx *ctx = fix_ctx(2, 9);
+    akin_error err;
+    int flags = FIX_VALUES | FIX_TIMES | FIX_TYPES;
+    struct dataset *train = fix_dataset(ctx, train_rows, 3, flags, train_types);
+    struct dataset *test = fix_dataset(ctx, test_rows, 7, flags, test_types);
+    /* d's only event, and c's first two, are given */
+    uint8_t *role = mem_zalloc(ctx, 7, 1, &err);
+    int32_t d = fix_user(test, "d"), c = fix_user(test, "c"), a = fix_user(test, "a");
+    role[test->user_ptr[d]] = ROLE_HISTORY;
+    role[test->user_ptr[c]] = ROLE_HISTORY;
+    role[test->user_ptr[a]] = ROLE_HISTORY;
+    test->role = role;
+    struct feedback *f = rule(train, "value >= 3 and event_type == 'view'");
+    struct test_view tv;
+    assert_int_equal(test_view_build(ctx, test, &train->users, &train->items, f, &tv, &err),
+                     AKIN_OK);
+    assert_int_equal(tv.n_users, 2); /* d has no target */
+    assert_int_equal(tv.n_targets, 4);
+    assert_int_equal(tv.n_cold_users, 1);
+    assert_int_equal(tv.n_cold_items, 1);
+    int row_a = tv.test_user[0] == a ? 0 : 1, row_c = 1 - row_a;
+    assert_int_equal(tv.user[row_a], fix_user(train, "a"));
+    assert_int_equal(tv.user[row_c], -1);
+    assert_int_equal(tv.ptr[row_a + 1] - tv.ptr[row_a], 3);
+    const int32_t *item = tv.item + tv.ptr[row_a];
+    const uint8_t *relevant = tv.relevant + tv.ptr[row_a];
+    int32_t x = fix_item(train, "x"), y = fix_item(train, "y");
+    assert_true(item[0] == x && item[1] == x && item[2] == -1);
+    assert_true(relevant[0] == 1 && relevant[1] == 0 && relevant[2] == 0);
+    assert_int_equal(tv.time[tv.ptr[row_a]], 410);
+    assert_int_equal(tv.hist_ptr[row_a + 1] - tv.hist_ptr[row_a], 1);
+    int64_t given = tv.hist_ptr[row_a];
+    assert_int_equal(tv.hist_item[given], x);
+    assert_true(tv.hist_value[given] == 1 && tv.hist_weight[given] == 0);
+    assert_int_equal(tv.hist_time[given], 400);
+    assert_int_equal(tv.hist_type[given], 1); /* "view" of train */
+    /* c: q is unknown to train, so nothing is given */
+    assert_int_equal(tv.hist_ptr[row_c + 1] - tv.hist_ptr[row_c], 0);
+    assert_int_equal(tv.item[tv.ptr[row_c]], y);
+    assert_int_equal(tv.relevant[tv.ptr[row_c]], 1);
+    test_view_free(&tv);
+    feedback_free(f);
+
+    /* an unnamed type in train: the test's types are unknown there */
+    static const char *const none[] = {NULL};
+    struct dataset *bare = fix_dataset(ctx, train_rows, 3, FIX_VALUES, none);
+    f = rule(bare, NULL);
+    assert_int_equal(test_view_build(ctx, test, &bare->users, &bare->items, f, &tv, &err), AKIN_OK);
+    assert_int_equal(tv.hist_type[0], VIEW_NO_TYPE);
+    assert_int_equal(tv.relevant[tv.ptr[row_a] + 1], 0); /* x again */
+    test_view_free(&tv);
+    feedback_free(f);
+    dataset_free(bare);
+    dataset_free(train);
+    dataset_free(test);
+    assert_int_equal(mem_used(ctx->mem), 0);
+    ctx_free(ctx);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    uint64_t seed = fix_seed();
+    int threads[] = {1, 2, 3, 8};
+    struct train_view tv[4];
+    struct dataset *ds[4];
+    struct feedback *f[4];
+    akin_ctx *ctx[4];
+    akin_error err;
+    for (int t = 0; t < 4; t++) {
+        ctx[t] = fix_ctx(threads[t], 1);
+        ds[t] = fix_random(ctx[t], seed, 100000, 500, 400, FIX_VALUES | FIX_TIMES);
+        f[t] = rule(ds[t], "value >= 2");
+        assert_int_equal(train_view_build(ctx[t], ds[t], f[t], NULL, &tv[t], &err), AKIN_OK);
+        int64_t nnz = csr_nnz(&tv[0].by_user);
+        assert_int_equal(csr_nnz(&tv[t].by_user), nnz);
+        assert_memory_equal(tv[t].by_user.val, tv[0].by_user.val, (size_t)nnz * 4);
+        assert_memory_equal(tv[t].by_item.val, tv[0].by_item.val, (size_t)nnz * 4);
+        assert_memory_equal(tv[t].by_item.col, tv[0].by_item.col, (size_t)nnz * 4);
+        assert_memory_equal(tv[t].item_count, tv[0].item_count, (size_t)ds[0]->items.n * 4);
+    }
+    for (int t = 0; t < 4; t++) {
+        train_view_free(&tv[t]);
+        feedback_free(f[t]);
+        dataset_free(ds[t]);
+        ctx_free(ctx[t]);
+    }
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    akin_ctx *ctx = fix_ctx(1, 1);
+    akin_error err;
+    struct dataset *ds = fix_random(ctx, 5, 500, 40, 30, FIX_VALUES | FIX_TIMES | FIX_TYPES);
+    struct feedback *f = rule(ds, "value >= 2");
+    int64_t used = mem_used(ctx->mem);
+    for (int64_t n = 1;; n++) {
+        struct train_view train = {0};
+        struct test_view test = {0};
+        mem_fail_at(ctx->mem, n);
+        akin_status status = train_view_build(ctx, ds, f, NULL, &train, &err);
+        if (status == AKIN_OK)
+            status = test_view_build(ctx, ds, &ds->users, &ds->items, f, &test, &err);
+        mem_fail_at(ctx->mem, 0);
+        train_view_free(&train);
+        test_view_free(&test);
+        assert_int_equal(mem_used(ctx->mem), used);
+        if (status == AKIN_OK)
+            break;
+        assert_int_equal(status, AKIN_E_MEMORY);
+    }
+    akin_cancel(ctx);
+    struct test_view test;
+    assert_int_equal(test_view_build(ctx, ds, &ds->users, &ds->items, f, &test, &err),
+                     AKIN_E_CANCELLED);
+    feedback_free(f);
+    dataset_free(ds);
+    assert_int_equal(mem_used(ctx->mem), 0);
+    ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_train_by_hand),
+        cmocka_unit_test(test_test_by_hand),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
