@@ -54,11 +54,18 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static akin_status write_value(struct jw *jw, const json_t *json, int depth, akin_error *err);
+/* How a tree is written. */
+struct writing {
+    struct jw jw;
+    bool is_sorted; /* keys by bytes, else in their order of insertion */
+};
 
-static akin_status write_object(struct jw *jw, const json_t *json, int depth, akin_error *err)
+static akin_status write_value(struct writing *w, const json_t *json, int depth, akin_error *err);
+
+static akin_status write_object(struct writing *w, const json_t *json, int depth, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    struct jw *jw = &w->jw;
     akin_ctx *ctx = jw->buf->ctx;
     size_t n = json_object_size(json);
     size_t i = 0;
@@ -73,11 +80,12 @@ static akin_status write_object(struct jw *jw, const json_t *json, int depth, ak
         if (i < n)
             keys[i++] = key;
     }
-    qsort(keys, i, sizeof *keys, compare_keys);
+    if (w->is_sorted)
+        qsort(keys, i, sizeof *keys, compare_keys);
     jw_open(jw, '{');
     for (size_t k = 0; k < i; k++) {
         jw_key(jw, keys[k]);
-        AKIN_TRY(write_value(jw, json_object_get(json, keys[k]), depth + 1, err));
+        AKIN_TRY(write_value(w, json_object_get(json, keys[k]), depth + 1, err));
     }
     jw_close(jw, '}');
 done:
@@ -96,19 +104,20 @@ static void write_real(struct jw *jw, double value)
         buf_text(jw->buf, ".0");
 }
 
-static akin_status write_value(struct jw *jw, const json_t *json, int depth, akin_error *err)
+static akin_status write_value(struct writing *w, const json_t *json, int depth, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    struct jw *jw = &w->jw;
     if (depth > JSON_DEPTH)
         AKIN_FAIL(AKIN_E_LIMIT, "JSON nested deeper than %d", JSON_DEPTH);
     switch (json_typeof(json)) {
     case JSON_OBJECT:
-        AKIN_TRY(write_object(jw, json, depth, err));
+        AKIN_TRY(write_object(w, json, depth, err));
         break;
     case JSON_ARRAY:
         jw_open(jw, '[');
         for (size_t i = 0; i < json_array_size(json); i++)
-            AKIN_TRY(write_value(jw, json_array_get(json, i), depth + 1, err));
+            AKIN_TRY(write_value(w, json_array_get(json, i), depth + 1, err));
         jw_close(jw, ']');
         break;
     case JSON_STRING:
@@ -132,17 +141,28 @@ done:
     return status;
 }
 
-akin_status json_write(const json_t *json, struct buf *buf, akin_error *err)
+static akin_status write_tree(const json_t *json, bool is_sorted, struct buf *buf,
+                              akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct jw jw;
-    jw_init(&jw, buf);
+    struct writing w = {.is_sorted = is_sorted};
+    jw_init(&w.jw, buf);
     if (!json)
         AKIN_FAIL(AKIN_E_MEMORY, "out of memory: a JSON value");
-    AKIN_TRY(write_value(&jw, json, 0, err));
+    AKIN_TRY(write_value(&w, json, 0, err));
     AKIN_TRY(buf_check(buf, err));
 done:
     return status;
+}
+
+akin_status json_write(const json_t *json, struct buf *buf, akin_error *err)
+{
+    return write_tree(json, true, buf, err);
+}
+
+akin_status json_write_ordered(const json_t *json, struct buf *buf, akin_error *err)
+{
+    return write_tree(json, false, buf, err);
 }
 
 const char *json_text(const json_t *object, const char *key, const char *fallback)

@@ -13,6 +13,8 @@ akin_status json_parse(const char *what, const char *text, size_t size, json_t *
 akin_status json_read_file(akin_ctx *ctx, const char *path, json_t **out, akin_error *err);
 /* Compact (sorted keys: equal trees give equal bytes) text appended to buf. */
 akin_status json_write(const json_t *json, struct buf *buf, akin_error *err);
+/* The same with keys in their order of insertion: results, as they were asked for. */
+akin_status json_write_ordered(const json_t *json, struct buf *buf, akin_error *err);
 
 /*
  * The part of YAML that people write configurations in: mappings, sequences, scalars (core-schema

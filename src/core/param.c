@@ -31,6 +31,9 @@ static void value_show(const struct reader *r, const json_t *value, char *out, s
 {
     if (r->row->flags & AKIN_PARAM_SECRET)
         snprintf(out, size, "(secret)");
+    else if (json_is_string(value) && r->row->type != AKIN_PARAM_TEXT)
+        snprintf(out, size, "%.*s%s", PARAM_SHOWN, json_string_value(value),
+                 json_string_length(value) > PARAM_SHOWN ? "..." : "");
     else if (json_is_string(value))
         snprintf(out, size, "'%.*s%s'", PARAM_SHOWN, json_string_value(value),
                  json_string_length(value) > PARAM_SHOWN ? "..." : "");

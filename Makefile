@@ -1,0 +1,16 @@
+# Short cuts; cmake does the work (CMakePresets.json).
+.PHONY: all test quick check-all bench format clean
+all:
+	@tools/build.sh
+test:
+	@./test
+quick:
+	@./test quick
+check-all:
+	@tests/check-all
+bench:
+	@bench/run
+format:
+	clang-format-16 -i $$(git ls-files '*.c' '*.h')
+clean:
+	rm -rf build build-*

@@ -1,0 +1,69 @@
+/* Operations: a table row each, a file for a family. What an operation may use of its call. */
+#ifndef AKIN_API_OP_H
+#define AKIN_API_OP_H
+
+#include "core/ctx.h"
+#include "core/param.h"
+#include "core/buf.h"
+#include "core/ctx.h"
+#include "core/file.h"
+#include "core/param.h"
+#include "data/feedback.h"
+#include "data/prepare.h"
+
+#include <jansson.h>
+
+struct op;
+
+struct op_call {
+    akin_ctx *ctx;
+    const struct op *op;
+    const json_t *params; /* borrowed: the whole object */
+    struct arena arena;   /* owns parsed texts and lists */
+};
+
+struct op {
+    akin_op pub;
+    /* *result: a new JSON object for the caller. */
+    akin_status (*run)(struct op_call *call, json_t **result, akin_error *err);
+};
+
+extern const struct op op_prepare, op_inspect, op_split, op_synth;
+extern const struct op op_train, op_evaluate;
+extern const struct op op_recommend, op_similar, op_segment, op_predict;
+extern const struct op op_demo, op_report, op_run, op_plan, op_models, op_params, op_doctor;
+
+/* Fills `out` from the keys that belong to group `g` of the operation. */
+akin_status op_parse(struct op_call *call, size_t g, void *out, akin_error *err);
+/* The raw keys of group `g`, as a new object. */
+json_t *op_group_json(const struct op_call *call, size_t g, akin_error *err);
+/* Every key must belong to some group; names the nearest. */
+akin_status op_check_keys(const struct op_call *call, akin_error *err);
+
+/* Opens a dataset argument; g = the group of `prepare` keys. Logs what was read. */
+akin_status op_open_dataset(struct op_call *call, size_t g, const char *source,
+                            struct dataset **out, akin_error *err);
+
+/* A result that streams to a file (by extension: .csv, .jsonl) or to the context's sink. */
+struct op_output {
+    akin_ctx *ctx;
+    struct file_writer *file; /* NULL = sink */
+    struct buf buf;
+};
+akin_status op_output_open(akin_ctx *ctx, const char *path, struct op_output *out,
+                           akin_error *err);
+akin_status op_output_flush(struct op_output *out, bool force, akin_error *err);
+akin_status op_output_close(struct op_output *out, akin_error *err);
+void op_output_abort(struct op_output *out);
+/* A CSV field, quoted where needed. */
+void op_csv_field(struct buf *buf, const char *text, size_t size);
+
+/* "ials" or {"type":"ials","name":"big","factors":64} → registry name, label, parameters (new). */
+akin_status op_model_spec(const json_t *spec, const char **type, const char **name,
+                          json_t **params, akin_error *err);
+
+/* The group of an operation that takes any SOURCE: `prepare` without its positional `source`. */
+#define OP_GROUP_SOURCE {"Reading and cleaning", prepare_param_rows + 1}
+#define OP_GROUP_FEEDBACK {"Feedback", feedback_param_rows}
+
+#endif

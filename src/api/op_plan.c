@@ -1,0 +1,144 @@
+/*
+ * The operation `plan`: predicted memory, time and disk of a configuration before any work starts.
+ * Reading is predicted from a sample of the sources, training from each model's own formula, ranking
+ * from the shape. Rates are of one core; docs/planning.md says how they were measured.
+ */
+#include "api/pipeline.h"
+#include "core/json.h"
+#include "core/par.h"
+#include "models/model.h"
+
+#include <string.h>
+
+struct plan_params {
+    const char *config;
+    json_t *source;
+};
+static const akin_param plan_rows[] = {
+    PARAM_TEXT(struct plan_params, config, "config/default.yaml", AKIN_PARAM_POSITIONAL,
+               "configuration (YAML); or a SOURCE with --source"),
+    PARAM_LIST(struct plan_params, source, NULL, 0,
+               "plan only `prepare` of these files, without a configuration"),
+    PARAM_END,
+};
+
+/* Sustained rate of the fit kernels on one core, flop/s; low on purpose. */
+static const double FLOPS_PER_CORE = 2.5e10;
+
+struct totals {
+    double bytes, seconds, disk;
+};
+
+static void add_row(json_t *rows, struct totals *t, const char *stage, const char *name,
+                    double bytes, double seconds, double disk)
+{
+    json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:f, s:f}", "stage", stage, "name", name,
+                                          "peak_bytes", bytes, "seconds", seconds, "disk_bytes",
+                                          disk));
+    t->bytes = bytes > t->bytes ? bytes : t->bytes;
+    t->seconds += seconds;
+    t->disk += disk;
+}
+
+static akin_status plan_prepare(struct op_call *call, const json_t *params,
+                                struct prepare_cost *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct prepare_params p;
+    json_t *copy = json_copy((json_t *)(uintptr_t)params);
+    json_object_del(copy, "output");
+    AKIN_TRY(param_parse("plan", prepare_param_rows, prepare_n_params, copy, &call->arena, &p,
+                         err));
+    AKIN_TRY(prepare_estimate(call->ctx, &p, clock_unix(), out, err));
+done:
+    json_decref(copy);
+    return status;
+}
+
+static akin_status plan_train(struct op_call *call, const struct stage *s,
+                              const struct prepare_cost *data, json_t *rows,
+                              struct totals *totals, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct model_class *cls;
+    struct model *m = NULL;
+    double bytes = 0, flops = 0;
+    AKIN_TRY(model_class_get(json_text(s->params, "model", ""), &cls, err));
+    AKIN_TRY(model_create(call->ctx, cls, json_object_get(s->params, "set"), &m, err));
+    if (cls->estimate)
+        cls->estimate(m->params, data->n_users, data->n_items, data->n_rows, &bytes, &flops);
+    /* What train_view and the artifact's copy of the histories take. */
+    double view = (double)data->n_rows * 44 + (double)(data->n_users + data->n_items) * 48;
+    double disk = (double)data->n_rows * 20 + (double)data->n_items * 4 * 64;
+    add_row(rows, totals, "train", s->name, view + bytes,
+            flops / (FLOPS_PER_CORE * par_workers(call->ctx)), disk);
+done:
+    model_free(m);
+    return status;
+}
+
+static akin_status plan_config(struct op_call *call, const char *path, json_t *rows,
+                               struct totals *totals, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct pipeline pipeline = {0};
+    struct prepare_cost data = {0};
+    json_t *config = NULL;
+    AKIN_TRY(yaml_read_file(call->ctx, path, &config, err));
+    AKIN_TRY(pipeline_build(call->ctx, config, &call->arena, &pipeline, err));
+    for (int i = 0; i < pipeline.n_stages; i++) {
+        const struct stage *s = &pipeline.stages[i];
+        if (strcmp(s->stage, "prepare") == 0) {
+            AKIN_TRY(plan_prepare(call, s->params, &data, err));
+            add_row(rows, totals, s->stage, s->name, (double)data.peak_bytes, data.seconds,
+                    (double)data.dataset_bytes);
+        } else if (strcmp(s->stage, "train") == 0) {
+            AKIN_TRY(plan_train(call, s, &data, rows, totals, err));
+        } else if (strcmp(s->stage, "split") == 0) {
+            add_row(rows, totals, s->stage, s->name, 2.2 * (double)data.dataset_bytes,
+                    (double)data.n_rows * 1e-7, (double)data.dataset_bytes);
+        }
+    }
+done:
+    pipeline_free(&pipeline);
+    json_decref(config);
+    return status;
+}
+
+static akin_status plan_run(struct op_call *call, json_t **result, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct plan_params p;
+    struct totals totals = {0};
+    json_t *rows = json_array(), *params = NULL;
+    AKIN_TRY(op_parse(call, 0, &p, err));
+    if (json_array_size(p.source) > 0) {
+        struct prepare_cost data = {0};
+        params = op_group_json(call, 1, err);
+        if (!params)
+            AKIN_TRY(AKIN_E_MEMORY);
+        json_object_set(params, "source", p.source);
+        AKIN_TRY(plan_prepare(call, params, &data, err));
+        add_row(rows, &totals, "prepare", "", (double)data.peak_bytes, data.seconds,
+                (double)data.dataset_bytes);
+    } else {
+        AKIN_TRY(plan_config(call, p.config, rows, &totals, err));
+    }
+    *result = json_pack("{s:O, s:f, s:f, s:f}", "stages", rows, "peak_bytes", totals.bytes,
+                        "seconds", totals.seconds, "disk_bytes", totals.disk);
+    if (!*result)
+        AKIN_FAIL(AKIN_E_MEMORY, "plan: out of memory");
+done:
+    json_decref(params);
+    json_decref(rows);
+    return status;
+}
+
+const struct op op_plan = {
+    {"plan",
+     "predicted memory, time and disk before work starts",
+     "akin plan config/default.yaml\nakin plan --source ratings.csv",
+     {{"Options", plan_rows}, OP_GROUP_SOURCE},
+     2},
+    plan_run,
+};

@@ -1,0 +1,322 @@
+/* Results for people: tables for the commands whose results have rows, key: value for the rest. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static double number_of(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+/* Terminal columns of UTF-8 text, near enough: code points. */
+static int width_of(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void pad(FILE *out, const char *text, int width)
+{
+    fprintf(out, "%s%*s", text, width > width_of(text) ? width - width_of(text) : 0, "");
+}
+
+/* ---- anything ---- */
+
+static void render_value(FILE *out, const json_t *value)
+{
+    if (json_is_string(value)) {
+        fputs(json_string_value(value), out);
+        return;
+    }
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+    fputs(text ? text : "?", out);
+    free(text);
+}
+
+static void render_object(FILE *out, const json_t *object, int indent)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        fprintf(out, "%*s", indent, "");
+        pad(out, key, 18);
+        if (json_is_object(value) && json_object_size(value) > 0) {
+            fputc('\n', out);
+            render_object(out, value, indent + 2);
+        } else {
+            fputc(' ', out);
+            render_value(out, value);
+            fputc('\n', out);
+        }
+    }
+}
+
+/* ---- evaluate ---- */
+
+static void metric_cell(FILE *out, const json_t *metric, int width)
+{
+    char cell[64];
+    const json_t *value = json_object_get(metric, "value");
+    if (!json_is_number(value))
+        snprintf(cell, sizeof cell, "-");
+    else if (json_is_number(json_object_get(metric, "lo")))
+        snprintf(cell, sizeof cell, "%.4f ±%.4f", json_number_value(value),
+                 (number_of(metric, "hi") - number_of(metric, "lo")) / 2);
+    else
+        snprintf(cell, sizeof cell, "%.4f", json_number_value(value));
+    pad(out, cell, width);
+}
+
+static void render_tests(FILE *out, const json_t *tests)
+{
+    size_t i;
+    json_t *row;
+    if (json_array_size(tests) > 0)
+        fprintf(out, "\npaired tests (difference, 95 %% interval, Wilcoxon p)\n");
+    json_array_foreach((json_t *)(uintptr_t)tests, i, row)
+    {
+        fprintf(out, "  %s - %s, %s: %+.4f", text_of(row, "a"), text_of(row, "b"),
+                text_of(row, "metric"), number_of(row, "difference"));
+        if (json_object_get(row, "lo"))
+            fprintf(out, " [%+.4f, %+.4f]", number_of(row, "lo"), number_of(row, "hi"));
+        fprintf(out, " p=%.2g\n", number_of(row, "p_wilcoxon"));
+    }
+}
+
+static void render_notes(FILE *out, const json_t *results)
+{
+    size_t i;
+    json_t *row, *metric;
+    const json_t *first = json_array_get(results, 0);
+    const char *key;
+    fprintf(out, "\nusers evaluated %.0f", number_of(first, "n_eval"));
+    if (number_of(first, "n_cold_users") > 0)
+        fprintf(out, ", of them not in train %.0f", number_of(first, "n_cold_users"));
+    if (number_of(first, "n_cold_items") > 0)
+        fprintf(out, "; test items not in train %.0f", number_of(first, "n_cold_items"));
+    fprintf(out, "\ndefinitions");
+    json_object_foreach(json_object_get(first, "metrics"), key, metric)
+    {
+        fprintf(out, " %s", text_of(metric, "definition"));
+    }
+    fputc('\n', out);
+    json_array_foreach((json_t *)(uintptr_t)results, i, row)
+    {
+        if (json_object_get(row, "warning"))
+            fprintf(out, "warning: %s: %s\n", text_of(row, "model"), text_of(row, "warning"));
+    }
+}
+
+static void render_evaluate(FILE *out, const json_t *result)
+{
+    const json_t *results = json_object_get(result, "results");
+    const json_t *first = json_array_get(results, 0);
+    size_t i;
+    json_t *row, *metric;
+    const char *key;
+    int name_width = 12;
+    json_array_foreach((json_t *)(uintptr_t)results, i, row)
+    {
+        int w = width_of(text_of(row, "model"));
+        name_width = w > name_width ? w : name_width;
+    }
+    pad(out, "model", name_width + 2);
+    json_object_foreach(json_object_get(first, "metrics"), key, metric)
+    {
+        pad(out, key, 18);
+    }
+    fprintf(out, "%9s %9s %9s\n", "train s", "eval s", "peak MB");
+    json_array_foreach((json_t *)(uintptr_t)results, i, row)
+    {
+        pad(out, text_of(row, "model"), name_width + 2);
+        json_object_foreach(json_object_get(row, "metrics"), key, metric)
+        {
+            metric_cell(out, metric, 18);
+        }
+        fprintf(out, "%9.2f %9.2f %9.0f\n", number_of(row, "train_seconds"),
+                number_of(row, "evaluate_seconds"), number_of(row, "peak_bytes") / 1e6);
+    }
+    render_tests(out, json_object_get(result, "tests"));
+    render_notes(out, results);
+}
+
+/* ---- the others with rows ---- */
+
+static void render_prepare(FILE *out, const json_t *r)
+{
+    const char *key;
+    json_t *value;
+    fprintf(out, "kept %.0f of %.0f rows: %.0f users, %.0f items\n", number_of(r, "kept"),
+            number_of(r, "rows"), number_of(r, "users"), number_of(r, "items"));
+    json_object_foreach(json_object_get(r, "dropped"), key, value)
+    {
+        if (json_number_value(value) > 0)
+            fprintf(out, "  dropped %-16s %.0f\n", key, json_number_value(value));
+    }
+    fprintf(out, "format %s, wrote %s\n", text_of(r, "format"), text_of(r, "output"));
+}
+
+static void render_models(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(r, "models"), i, row)
+        fprintf(out, "%-12s %s\n", text_of(row, "name"), text_of(row, "summary"));
+}
+
+static void render_params(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *row;
+    fprintf(out, "%s: %s\n\n", text_of(r, "model"), text_of(r, "summary"));
+    json_array_foreach(json_object_get(r, "params"), i, row)
+    {
+        fprintf(out, "%-20s %-7s %-10s %s", text_of(row, "name"), text_of(row, "type"),
+                text_of(row, "default"), text_of(row, "help"));
+        if (json_object_get(row, "lo"))
+            fprintf(out, " [%g..%g]", number_of(row, "lo"), number_of(row, "hi"));
+        if (json_object_get(row, "choices"))
+            fprintf(out, " (%s)", text_of(row, "choices"));
+        fputc('\n', out);
+    }
+}
+
+static void render_items(FILE *out, const json_t *items)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach((json_t *)(uintptr_t)items, i, row)
+    {
+        const json_t *score = json_object_get(row, "score");
+        fprintf(out, "  %3zu  ", i + 1);
+        if (json_is_number(score))
+            fprintf(out, "%8.4f", json_number_value(score));
+        else
+            fprintf(out, "%8s", "-");
+        fprintf(out, "  %-10s %s\n", text_of(row, json_object_get(row, "user_id") ? "user_id" : "item_id"),
+                text_of(row, "title"));
+    }
+}
+
+static void render_similar(FILE *out, const json_t *r)
+{
+    fprintf(out, "items like %s %s\n", text_of(r, "item_id"), text_of(r, "title"));
+    render_items(out, json_object_get(r, "items"));
+}
+
+static void render_segment(FILE *out, const json_t *r)
+{
+    fprintf(out, "users for item %s\n", text_of(r, "item_id"));
+    render_items(out, json_object_get(r, "users"));
+}
+
+static void render_run(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(r, "stages"), i, row)
+        fprintf(out, "%-10s %-22s %-9s %s\n", text_of(row, "stage"), text_of(row, "name"),
+                text_of(row, "state"), text_of(row, "output"));
+    if (json_object_get(r, "evaluation")) {
+        fputc('\n', out);
+        render_evaluate(out, json_object_get(r, "evaluation"));
+    }
+    if (*text_of(r, "message"))
+        fprintf(out, "\n%s\n", text_of(r, "message"));
+}
+
+/* Titles of the reasons of one recommended item. */
+static void render_reasons(FILE *out, const json_t *item)
+{
+    size_t i;
+    json_t *reason;
+    int n = 0;
+    json_array_foreach(json_object_get(item, "reasons"), i, reason)
+    {
+        if (strcmp(text_of(reason, "code"), "because_of") != 0)
+            continue;
+        const char *title = text_of(reason, "title");
+        fprintf(out, "%s%s", n++ ? ", " : "                 because of ",
+                *title ? title : text_of(reason, "item_id"));
+    }
+    if (n)
+        fputc('\n', out);
+}
+
+static void render_demo(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *item;
+    fprintf(out, "data: %s\n\n", text_of(r, "data"));
+    render_run(out, r);
+    if (json_object_get(r, "items"))
+        fprintf(out, "\nten for user %s (model ials)\n", text_of(r, "user_id"));
+    json_array_foreach(json_object_get(r, "items"), i, item)
+    {
+        fprintf(out, "  %3zu  %8.4f  %s\n", i + 1, number_of(item, "score"),
+                *text_of(item, "title") ? text_of(item, "title") : text_of(item, "item_id"));
+        render_reasons(out, item);
+    }
+    fprintf(out, "\nreport: %s\n", text_of(r, "report"));
+}
+
+static void render_plan(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *row;
+    fprintf(out, "%-10s %-16s %10s %9s %10s\n", "stage", "", "peak MB", "seconds", "disk MB");
+    json_array_foreach(json_object_get(r, "stages"), i, row)
+        fprintf(out, "%-10s %-16s %10.0f %9.1f %10.0f\n", text_of(row, "stage"),
+                text_of(row, "name"), number_of(row, "peak_bytes") / 1e6,
+                number_of(row, "seconds"), number_of(row, "disk_bytes") / 1e6);
+    fprintf(out, "%-27s %10.0f %9.1f %10.0f\n", "at most, in all", number_of(r, "peak_bytes") / 1e6,
+            number_of(r, "seconds"), number_of(r, "disk_bytes") / 1e6);
+}
+
+static void render_doctor(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *row;
+    const char *key;
+    fprintf(out, "akin %s on %.0f cores, %.1f GB of memory\n", text_of(r, "version"),
+            number_of(r, "cores"), number_of(r, "memory_bytes") / 1e9);
+    json_array_foreach(json_object_get(r, "isa"), i, row)
+        fprintf(out, "  kernels %-10s %s%s\n", text_of(row, "name"),
+                json_is_true(json_object_get(row, "works")) ? "works" : "not on this CPU",
+                json_is_true(json_object_get(row, "used")) ? ", used" : "");
+    json_object_foreach(json_object_get(r, "parts"), key, row)
+    {
+        fprintf(out, "  %-18s %s\n", key,
+                json_is_true(json_object_get(row, "works")) ? "works" : text_of(row, "why"));
+    }
+}
+
+void render_result(FILE *out, const char *op, const json_t *result)
+{
+    static const struct {
+        const char *op;
+        void (*render)(FILE *out, const json_t *result);
+    } table[] = {
+        {"prepare", render_prepare}, {"evaluate", render_evaluate}, {"models", render_models},
+        {"params", render_params},   {"similar", render_similar},   {"segment", render_segment},
+        {"run", render_run},         {"demo", render_demo},
+                {"doctor", render_doctor},   {"plan", render_plan},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (strcmp(table[i].op, op) == 0) {
+            table[i].render(out, result);
+            return;
+        }
+    }
+    render_object(out, result, 0);
+}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# ./demo and ./test quick on a bare Debian 12 (debootstrap root: no make, no compiler). Needs root
+# and a package mirror; the mirror is the first one apt uses here.
+set -eu
+cd "$(dirname "$0")/.."
+if [ "$(id -u)" != 0 ]; then
+    echo "bare: skipped, not root"
+    exit 0
+fi
+dir=$(mktemp -d /var/tmp/akin-bare.XXXXXX)
+cleanup() {
+    for m in proc dev; do umount -l "$dir/root/$m" 2>/dev/null || true; done
+    rm -rf --one-file-system "$dir"
+}
+trap cleanup EXIT
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -v security | head -1)
+debootstrap --variant=minbase --include=ca-certificates bookworm "$dir/root" "$mirror" >"$dir/log" 2>&1 ||
+    { tail -20 "$dir/log"; exit 1; }
+mount -t proc proc "$dir/root/proc"
+mount --rbind /dev "$dir/root/dev"
+mount --make-rslave "$dir/root/dev"
+cp /etc/resolv.conf "$dir/root/etc/resolv.conf" 2>/dev/null || true
+cp -r /etc/apt/. "$dir/root/etc/apt/"
+git clone -q . "$dir/root/akin"
+if [ -n "${AKIN_DATA:-}" ]; then
+    mkdir -p "$dir/root/data"
+    cp -r "$AKIN_DATA/ml-latest-small" "$dir/root/data/"
+fi
+start=$(date +%s)
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root AKIN_DATA=/data \
+    http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" \
+    chroot "$dir/root" /bin/sh -c 'cd /akin && ./demo --no-serve' >"$dir/out" 2>"$dir/err" ||
+    { tail -40 "$dir/err"; exit 1; }
+took=$(($(date +%s) - start))
+grep -q 'report: ' "$dir/out"
+sed -n '/^model/,$p' "$dir/out"
+echo "bare: ./demo took $took s from clone to report (limit 300)"
+[ "$took" -le 300 ]
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root AKIN_DATA=/data \
+    chroot "$dir/root" /bin/sh -c 'cd /akin && ./test quick' | tail -5
+echo "1 passed, 0 failed"

@@ -1,0 +1,119 @@
+"""akin run: cached stages, changed parameters, killed at any moment, cancelled."""
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from akin_cli import PROGRAM, Case
+
+CONFIG = """
+name: test
+out: {out}
+data:
+  interactions: {{path: "${{WHERE}}/ratings.csv"}}
+  items: {{path: "${{WHERE}}/items.csv"}}
+split: {{by: leave-last, n: 2}}
+feedback: {{positive: "value >= 4"}}
+models:
+  - {{name: popular, type: popular}}
+  - {{name: small, type: ials, factors: {factors}}}
+evaluate: {{metrics: [{metric}]}}
+publish: {{model: small, k: 3}}
+"""
+
+
+class Pipeline(Case):
+    def setUp(self):
+        super().setUp()
+        self.ratings()
+        self.items()
+        self.out = self.dir / "out"
+        self.env = {"WHERE": str(self.dir)}
+
+    def config(self, factors=8, metric="ndcg@5"):
+        return self.write("c.yaml", CONFIG.format(out=self.out, factors=factors, metric=metric))
+
+    def states(self, *extra, **config):
+        r = self.json("run", self.config(**config), *extra, env=self.env)
+        return {(s["stage"] + " " + s["name"]).strip(): s["state"] for s in r["stages"]}, r
+
+    def test_second_run_does_nothing_and_says_so(self):
+        first, _ = self.states()
+        self.assertEqual(set(first.values()), {"done"})
+        second, r = self.states()
+        self.assertEqual(set(second.values()), {"unchanged"})
+        self.assertIn("nothing to do", r["message"])
+
+    def test_a_change_reruns_only_what_depends_on_it(self):
+        self.states()
+        changed, _ = self.states(factors=4)
+        self.assertEqual({k for k, v in changed.items() if v == "done"},
+                         {"train small", "evaluate", "publish"})
+        changed, _ = self.states(factors=4, metric="recall@5")
+        self.assertEqual({k for k, v in changed.items() if v == "done"}, {"evaluate"})
+        (self.out / "train.akin").unlink()
+        changed, _ = self.states(factors=4, metric="recall@5")
+        self.assertEqual({k for k, v in changed.items() if v == "done"}, {"split"})
+        forced, _ = self.states("--force", factors=4)
+        self.assertEqual(set(forced.values()), {"done"})
+
+    def test_stage_stops_there(self):
+        some, _ = self.states("--stage", "split")
+        self.assertEqual(list(some), ["prepare", "report", "split"])
+
+    def test_killed_at_any_moment_it_resumes(self):
+        seed = 11
+        print(f"seed {seed}")
+        rng = random.Random(seed)
+        config = self.config()
+        want = None
+        for _ in range(12):
+            process = subprocess.Popen([PROGRAM, "run", str(config)], env={**os.environ, **self.env},
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                process.wait(timeout=rng.uniform(0.0, 0.15))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.states()
+        want = (self.out / "recommendations.jsonl").read_bytes()
+        whole = self.dir / "whole"
+        text = CONFIG.format(out=whole, factors=8, metric="ndcg@5")
+        self.akin("run", self.write("d.yaml", text), env=self.env)
+        self.assertEqual((whole / "recommendations.jsonl").read_bytes(), want)
+        for name in ("data.akin", "train.akin", "test.akin"):
+            self.assertEqual((whole / name).read_bytes(), (self.out / name).read_bytes())
+
+    def test_errors_name_the_key(self):
+        path = self.write("bad.yaml", "name: x\nmodles: []\n")
+        _, err = self.akin("run", path, status=2)
+        self.assertIn("modles", err)
+        path = self.write("tab.yaml", "name: x\n  bad: [\n")
+        _, err = self.akin("run", path, status=2)
+        self.assertIn("tab.yaml:", err)
+        _, err = self.akin("run", self.config(), status=2)
+        self.assertIn("WHERE", err)
+
+    def test_interrupt_is_130_and_leaves_no_output(self):
+        big = self.dir / "big"
+        self.akin("synth", "--users", 3000, "--items", 2000, "--events", 300000, "-o", big)
+        out = self.dir / "big.akin"
+        model = self.dir / "model.akin"
+        self.akin("prepare", big / "ratings.csv", "-o", out)
+        process = subprocess.Popen([PROGRAM, "train", str(out), "--model", "ials", "--set",
+                                    "factors=256", "--set", "epochs=500", "-o", str(model)],
+                                   stderr=subprocess.PIPE, text=True)
+        self.assertIn("events", process.stderr.readline())  # the data are read, the fit begins
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertFalse(model.exists())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

@@ -1,0 +1,14 @@
+#!/bin/sh
+# sanitize.sh debug|tsan: builds the preset and runs its tests.
+set -eu
+cd "$(dirname "$0")/.."
+tools/setup.sh
+cmake --preset "$1" >/dev/null
+cmake --build --preset "$1" 2>&1 | grep -E 'warning|error|FAILED' || true
+cd "build-$1"
+# Quick tests only under the thread sanitizer: it multiplies their time by ten.
+label=""
+[ "$1" = tsan ] && label="-L quick"
+export TSAN_OPTIONS="halt_on_error=1" ASAN_OPTIONS="detect_leaks=1"
+# shellcheck disable=SC2086
+ctest $label -j "$(nproc)" --output-on-failure
