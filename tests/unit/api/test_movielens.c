@@ -52,14 +52,15 @@ static int tear_down(void **state)
     return failed;
 }
 
+static const char movies[] = "movieId,title,genres\n1,\"One, (1995)\",A|B\n2,Two,A\n";
+
 static struct zip_make make_set(struct fixture *f, const char *ratings, int said)
 {
     struct zip_make m = {0};
     snprintf(f->readme, sizeof f->readme, README, said);
     zip_make_add(&m, "ml-latest-small/", "", 0, false);
     zip_make_add(&m, "ml-latest-small/ratings.csv", ratings, strlen(ratings), true);
-    zip_make_add(&m, "ml-latest-small/movies.csv",
-                 "movieId,title,genres\n1,\"One, (1995)\",A|B\n2,Two,A\n", 50, true);
+    zip_make_add(&m, "ml-latest-small/movies.csv", movies, strlen(movies), true);
     zip_make_add(&m, "ml-latest-small/README.txt", f->readme, strlen(f->readme), true);
     zip_make_add(&m, "ml-latest-small/other.txt", "not wanted", 10, false);
     zip_make_end(&m);

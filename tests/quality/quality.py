@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Figures on real data, compared with results.csv: a changed number is a visible diff.
+
+    quality.py           compare (exit 1 and a diff on any change; 77 without $AKIN_DATA)
+    quality.py --write   measure again and write results.csv (say why in the commit)
+
+akin gives the same bits on any machine, so the comparison is exact to the six decimals printed."""
+import csv
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROGRAM = os.environ.get("AKIN_PROGRAM", "build/akin")
+DATA = os.environ.get("AKIN_DATA", "")
+
+# set, arguments of evaluate, models
+ML = ["--train", "{data}/ml-latest-small/ratings.csv", "--split", "leave-last:5", "--positive",
+      "value >= 4"]
+GOWALLA = ["--train", "{data}/gowalla/train.txt", "--test", "{data}/gowalla/test.txt", "--format",
+           "adjacency"]
+LASTFM = ["--train", "{data}/lastfm-hetrec/user_artists.dat", "--split", "ratio:0.2"]
+CITEULIKE = ["--train", "{data}/citeulike-a/users.dat", "--format", "adjacency", "--lead", "count",
+             "--split", "ratio:0.2"]
+CASES = [
+    ("ml-latest-small", ML, ["popular", "together", "itemknn", "ials"],
+     "ndcg@10,recall@20,coverage@20"),
+    ("gowalla", GOWALLA, ["popular", "itemknn", "ials"], "recall@20,ndcg@20"),
+    ("lastfm", LASTFM, ["popular", "itemknn", "ials"], "recall@20,ndcg@20"),
+    ("citeulike-a", CITEULIKE, ["popular", "itemknn", "ials"], "recall@20,ndcg@20"),
+]
+
+
+def measure():
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["set", "model", "metric", "value", "n_eval"])
+    for name, args, models, metrics in CASES:
+        command = [PROGRAM, "evaluate", *[a.format(data=DATA) for a in args], "--metrics", metrics,
+                   "--bootstrap", "0", "--json", "--quiet"]
+        for model in models:
+            command += ["--model", model]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"quality: {name}: {done.stderr}")
+        for row in json.loads(done.stdout)["results"]:
+            for metric, cell in row["metrics"].items():
+                writer.writerow([name, row["model"], metric, f"{cell['value']:.6f}",
+                                 row["n_eval"]])
+    return out.getvalue()
+
+
+def main():
+    if not DATA:
+        print("quality: skipped, AKIN_DATA is not set")
+        sys.exit(77)
+    got = measure()
+    path = HERE / "results.csv"
+    if "--write" in sys.argv:
+        path.write_text(got)
+        return
+    want = path.read_text()
+    if got != want:
+        old, new = want.splitlines(), got.splitlines()
+        for line in old:
+            if line not in new:
+                print("-", line)
+        for line in new:
+            if line not in old:
+                print("+", line)
+        sys.exit("quality: figures changed (quality.py --write, and say why in the commit)")
+    print(f"quality: {len(got.splitlines()) - 1} figures as recorded")
+
+
+main()
