@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Golden values for tests/unit/solve and tests/unit/models/test_ials: NumPy in double.
+"""Golden values for tests/unit/solve: NumPy in double.
 
     python3 tests/golden/make_solve.py > tests/unit/solve/tests_solve_golden.h
 

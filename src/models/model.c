@@ -1,0 +1,191 @@
+/*
+ * A model's life: create (parameters), fit (what every artifact carries, then the algorithm),
+ * scorer and queries, free. Files are model_io.c.
+ *
+ * Cost: a copy of ids, tables and histories beside what the algorithm itself takes; the dataset
+ * may be freed after a fit. Not done here: stopping early, validation, progress of several models
+ * (train/).
+ */
+#include "models/model.h"
+
+#include "models/model_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
+                         struct model **out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct model *m = NULL;
+    char *bytes = NULL;
+    MEM_ZERO(ctx, m, 1);
+    m->ctx = ctx;
+    m->cls = cls;
+    arena_init(&m->arena, ctx);
+    MEM_ZERO(ctx, bytes, cls->params_size > 0 ? cls->params_size : 1);
+    m->params = bytes;
+    MEM_ZERO(ctx, bytes, cls->self_size > 0 ? cls->self_size : 1);
+    m->self = bytes;
+    AKIN_TRY(param_parse(cls->name, cls->params, cls->n_params, params, &m->arena, m->params, err));
+    *out = m;
+    m = NULL;
+done:
+    model_free(m);
+    return status;
+}
+
+void model_free(struct model *m)
+{
+    if (!m)
+        return;
+    akin_ctx *ctx = m->ctx;
+    if (m->self && m->cls->destroy)
+        m->cls->destroy(m);
+    mem_free(ctx, m->self);
+    mem_free(ctx, m->params);
+    arena_free(&m->arena);
+    ids_free(ctx, &m->users);
+    ids_free(ctx, &m->items);
+    table_free(ctx, &m->item_table);
+    table_free(ctx, &m->user_table);
+    histories_free(ctx, &m->hist);
+    if (!m->file) { /* else both are views into it */
+        model_free_array(ctx, m->types.off);
+        model_free_array(ctx, m->types.bytes);
+    }
+    mem_free(ctx, m->item_count);
+    feedback_free(m->feedback);
+    json_decref(m->card);
+    container_close(m->file);
+    mem_free(ctx, m);
+}
+
+static akin_status types_copy(akin_ctx *ctx, const struct strtab *from, struct strtab *to,
+                              akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int64_t *off = NULL;
+    char *bytes = NULL;
+    int64_t size = from->off ? from->off[from->n] : 0;
+    MEM_ZERO(ctx, off, from->n + 1);
+    MEM_NEW(ctx, bytes, size > 0 ? size : 1);
+    if (from->off)
+        memcpy(off, from->off, ((size_t)from->n + 1) * sizeof *off);
+    if (size > 0)
+        memcpy(bytes, from->bytes, (size_t)size);
+    *to = (struct strtab){from->n, off, bytes};
+    off = NULL;
+    bytes = NULL;
+done:
+    mem_free(ctx, off);
+    mem_free(ctx, bytes);
+    return status;
+}
+
+static akin_status table_copy(akin_ctx *ctx, const struct table *from, struct table *to,
+                              akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int32_t *map = NULL;
+    if (from->n_cols == 0)
+        goto done;
+    MEM_NEW(ctx, map, from->n_rows);
+    for (int64_t i = 0; i < from->n_rows; i++)
+        map[i] = (int32_t)i;
+    AKIN_TRY(table_remap(ctx, from, map, from->n_rows, to, err));
+done:
+    mem_free(ctx, map);
+    return status;
+}
+
+static akin_status feedback_copy(akin_ctx *ctx, const struct feedback *from,
+                                 const struct strtab *types, struct feedback **to, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    json_t *json = feedback_to_json(from);
+    if (!json)
+        AKIN_FAIL(AKIN_E_MEMORY, "out of memory for a copy of the feedback rules");
+    AKIN_TRY(feedback_from_json(ctx, json, types, to, err));
+done:
+    json_decref(json);
+    return status;
+}
+
+/* What is known of a model at its fit; train/ adds metrics and times. */
+static akin_status card_make(struct model *m, const struct train_view *tv, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    char sum[17];
+    snprintf(sum, sizeof sum, "%016" PRIx64, dataset_fingerprint(tv->ds));
+    m->card =
+        json_pack("{s:s, s:o, s:I, s:s, s:{s:s, s:I, s:I, s:I, s:I}}", "model", m->cls->name,
+                  "params", param_dump(m->cls->params, m->cls->n_params, m->params), "seed",
+                  (json_int_t)tv->seed, "akin", AKIN_VERSION, "data", "fingerprint", sum, "users",
+                  (json_int_t)tv->ds->users.n, "items", (json_int_t)tv->ds->items.n, "events",
+                  (json_int_t)tv->ds->n_events, "positives", (json_int_t)csr_nnz(&tv->by_user));
+    if (!m->card)
+        AKIN_FAIL(AKIN_E_MEMORY, "out of memory for the card of %s", m->cls->name);
+done:
+    return status;
+}
+
+static akin_status common_copy(struct model *m, const struct train_view *tv, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_ctx *ctx = m->ctx;
+    const struct dataset *ds = tv->ds;
+    AKIN_TRY(ids_copy(ctx, &ds->users, &m->users, err));
+    AKIN_TRY(ids_copy(ctx, &ds->items, &m->items, err));
+    AKIN_TRY(table_copy(ctx, &ds->item_table, &m->item_table, err));
+    AKIN_TRY(table_copy(ctx, &ds->user_table, &m->user_table, err));
+    AKIN_TRY(histories_copy(ctx, &tv->hist, &m->hist, err));
+    AKIN_TRY(types_copy(ctx, &ds->types, &m->types, err));
+    AKIN_TRY(feedback_copy(ctx, tv->feedback, &m->types, &m->feedback, err));
+    MEM_NEW(ctx, m->item_count, ds->items.n);
+    memcpy(m->item_count, tv->item_count, (size_t)ds->items.n * sizeof *m->item_count);
+    m->now = tv->now;
+    dataset_value_range(ds, &m->value_lo, &m->value_hi);
+    m->time_kind = ds->time_kind;
+    m->watermark = ds->watermark;
+    AKIN_TRY(card_make(m, tv, err));
+done:
+    return status;
+}
+
+akin_status model_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
+                      akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    static const struct fit_control none = {0};
+    if (m->card)
+        AKIN_FAIL(AKIN_E_ARG, "%s: this model is fitted already; make a new one", m->cls->name);
+    if (ctl && ctl->warm && ctl->warm->cls != m->cls)
+        AKIN_FAIL(AKIN_E_ARG, "%s: cannot start from a model of type %s", m->cls->name,
+                  ctl->warm->cls->name);
+    AKIN_TRY(common_copy(m, tv, err));
+    AKIN_TRY(m->cls->fit(m, tv, ctl ? ctl : &none, err));
+done:
+    return status;
+}
+
+struct scorer model_scorer(const struct model *m)
+{
+    return (struct scorer){.cls = &m->cls->scorer,
+                           .self = m->self,
+                           .flags = m->cls->scorer_flags ? m->cls->scorer_flags(m) : 0,
+                           .n_items = m->items.n,
+                           .item_count = m->item_count};
+}
+
+struct query model_query_user(const struct model *m, int32_t user)
+{
+    struct query q = {.user = -1, .now = m->now};
+    if (user >= 0 && user < m->users.n) {
+        q.user = user;
+        q.is_trained = true;
+        q.hist = histories_of(&m->hist, user);
+    }
+    return q;
+}

@@ -1,0 +1,107 @@
+/*
+ * Models: one file an algorithm, one row in the registry. A model file never knows another model,
+ * the CLI, HTTP or the clock.
+ *
+ * Order of a model file: head (paper, loss, update, cost) → parameters and their table → self with
+ * shapes → helpers → fit → score → fold_in → explain → save/load → destroy → the const class.
+ */
+#ifndef AKIN_MODELS_MODEL_H
+#define AKIN_MODELS_MODEL_H
+
+#include "core/param.h"
+#include "data/dataset.h"
+#include "data/view.h"
+#include "rank/scorer.h"
+
+#include <jansson.h>
+
+struct model;
+
+/* What a fit reports while it runs; train/ fills it. */
+struct fit_control {
+    void *arg;
+    /*
+     * After each epoch (from 1), on the calling thread; the model must be scorable. loss NaN =
+     * not computed. *stop set: finish with this state. NULL = not wanted.
+     */
+    akin_status (*epoch)(void *arg, struct model *m, int64_t epoch, double loss, bool *stop,
+                         akin_error *err);
+    const struct model *warm; /* an earlier model of the same class, or NULL */
+    const int32_t *warm_user; /* (n_users) index in warm, -1 = new */
+    const int32_t *warm_item; /* (n_items) */
+};
+
+enum model_flags {
+    MODEL_EPOCHS = 1,      /* iterates: early stopping and warm start make sense */
+    MODEL_CLOSED_FORM = 2, /* fold-in of the training history equals the user's own scores */
+    MODEL_WANTS_VALUES = 4 /* learns from values rather than positives */
+};
+
+struct model_class {
+    const char *name;    /* "ials" */
+    const char *summary; /* one line */
+    uint32_t flags;      /* enum model_flags */
+    const akin_param *params;
+    size_t n_params;
+    size_t params_size; /* sizeof the parameter struct */
+    size_t self_size;   /* zeroed by model_create; model->self */
+    akin_status (*fit)(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
+                       akin_error *err);
+    struct scorer_class scorer; /* self = model->self */
+    /* enum scorer_flags of the fitted model */
+    uint32_t (*scorer_flags)(const struct model *m);
+    /* Sections are named "m.…"; loading must check every size and index. */
+    akin_status (*save)(const struct model *m, struct container_writer *w, akin_error *err);
+    akin_status (*load)(struct model *m, struct container *c, akin_error *err);
+    void (*destroy)(struct model *m); /* frees what self owns; self itself is model_free's */
+    /* Bytes and flops predicted for `akin plan`: peak memory of fit, seconds on one core. */
+    void (*estimate)(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
+                     double *bytes, double *flops);
+};
+
+struct model {
+    akin_ctx *ctx;
+    const struct model_class *cls;
+    struct arena arena; /* owns texts and lists of params */
+    void *params;       /* parsed, owned */
+    void *self;         /* owned */
+    /* What every artifact carries, so that a model file is self-contained. */
+    struct ids users, items;
+    struct table item_table, user_table;
+    struct histories hist;
+    struct strtab types;
+    int32_t *item_count; /* (items.n) users with a positive */
+    struct feedback *feedback;
+    int64_t now;         /* newest train time */
+    float value_lo, value_hi;
+    enum time_kind time_kind;
+    int64_t watermark;
+    json_t *card;        /* owned: data fingerprint, parameters, metrics, seed, build */
+    struct container *file;
+};
+
+/* The registry; NULL past the end, or for an unknown name. */
+const struct model_class *model_class_at(size_t index);
+const struct model_class *model_class_find(const char *name);
+/* E_ARG naming the nearest model. */
+akin_status model_class_get(const char *name, const struct model_class **out, akin_error *err);
+
+/* An unfitted model with parsed parameters. params: JSON object or NULL. */
+akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
+                         struct model **out, akin_error *err);
+/* Copies ids, tables, histories, feedback from the view, then runs cls->fit. */
+akin_status model_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
+                      akin_error *err);
+akin_status model_save(const struct model *m, const char *path, akin_error *err);
+akin_status model_load(akin_ctx *ctx, const char *path, struct model **out, akin_error *err);
+/* As model_load for a class not in the registry (tests). */
+akin_status model_load_as(akin_ctx *ctx, const char *path, const struct model_class *cls,
+                          struct model **out, akin_error *err);
+void model_free(struct model *m); /* NULL allowed */
+struct scorer model_scorer(const struct model *m);
+/* Query of a trained user (its training history), or of a bare history. */
+struct query model_query_user(const struct model *m, int32_t user);
+/* Sum over everything a fit made; equal models have equal fingerprints. */
+akin_status model_fingerprint(const struct model *m, uint64_t *out, akin_error *err);
+
+#endif
