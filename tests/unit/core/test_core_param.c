@@ -153,29 +153,29 @@ static void test_messages(void **state)
     bad(b, "{\"factors\":0}", "toy: factors=0 (must be 1..4096)");
     bad(b, "{\"factors\":4097}", "toy: factors=4097 (must be 1..4096)");
     bad(b, "{\"factors\":1.5}", "toy: factors=1.5 (must be a whole number in 1..4096)");
-    bad(b, "{\"factors\":\"many\"}", "toy: factors='many' (must be a whole number in 1..4096)");
+    bad(b, "{\"factors\":\"many\"}", "toy: factors=many (must be a whole number in 1..4096)");
     bad(b, "{\"factors\":true}", "toy: factors=true (must be a whole number in 1..4096)");
     bad(b, "{\"factors\":\"99999999999999999999\"}",
-        "toy: factors='99999999999999999999' (must be a whole number in 1..4096)");
+        "toy: factors=99999999999999999999 (must be a whole number in 1..4096)");
     bad(b, "{\"half_life_days\":-1}", "toy: half_life_days=-1 (must be 0..36500 days)");
     bad(b, "{\"reg\":-0.5}", "toy: reg=-0.5 (must be 0..1000000)");
-    bad(b, "{\"reg\":\"nan\"}", "toy: reg='nan' (must be 0..1000000)");
-    bad(b, "{\"reg\":\"inf\"}", "toy: reg='inf' (must be 0..1000000)");
+    bad(b, "{\"reg\":\"nan\"}", "toy: reg=nan (must be 0..1000000)");
+    bad(b, "{\"reg\":\"inf\"}", "toy: reg=inf (must be 0..1000000)");
     bad(b, "{\"reg\":[]}", "toy: reg=[...] (must be a number in 0..1000000)");
     bad(b, "{\"biases\":2}", "toy: biases=2 (must be true or false)");
-    bad(b, "{\"biases\":\"maybe\"}", "toy: biases='maybe' (must be true or false)");
+    bad(b, "{\"biases\":\"maybe\"}", "toy: biases=maybe (must be true or false)");
     bad(b, "{\"title\":1.5}", "toy: title=1.5 (must be text; put it in quotes)");
-    bad(b, "{\"solver\":\"lu\"}", "toy: solver='lu' (must be cholesky|cg|8)");
+    bad(b, "{\"solver\":\"lu\"}", "toy: solver=lu (must be cholesky|cg|8)");
     bad(b, "{\"memory\":\"2 M\"}",
-        "toy: memory='2 M' (must be a size such as 512MiB, 2GB or 1000)");
-    bad(b, "{\"memory\":\"9TB\"}", "toy: memory='9TB' (must be 0..1000000000000 bytes)");
+        "toy: memory=2 M (must be a size such as 512MiB, 2GB or 1000)");
+    bad(b, "{\"memory\":\"9TB\"}", "toy: memory=9TB (must be 0..1000000000000 bytes)");
     bad(b, "{\"metrics\":{}}", "toy: metrics={...} (must be a list such as [a, b] or a,b)");
-    bad(b, "{\"metrics\":\"a,,b\"}", "toy: metrics='a,,b' (must be a list such as [a, b] or a,b)");
-    bad(b, "{\"metrics\":\"[1\"}", "toy: metrics='[1' (must be a list such as [a, b] or a,b)");
+    bad(b, "{\"metrics\":\"a,,b\"}", "toy: metrics=a,,b (must be a list such as [a, b] or a,b)");
+    bad(b, "{\"metrics\":\"[1\"}", "toy: metrics=[1 (must be a list such as [a, b] or a,b)");
     bad(b, "{\"columns\":\"a\"}",
-        "toy: columns='a' (must be pairs such as {a: b} or a=b,c=d, each key once)");
+        "toy: columns=a (must be pairs such as {a: b} or a=b,c=d, each key once)");
     bad(b, "{\"columns\":\"a=1,a=2\"}",
-        "toy: columns='a=1,a=2' (must be pairs such as {a: b} or a=b,c=d, each key once)");
+        "toy: columns=a=1,a=2 (must be pairs such as {a: b} or a=b,c=d, each key once)");
     bad(b, "{\"columns\":3}",
         "toy: columns=3 (must be pairs such as {a: b} or a=b,c=d, each key once)");
     bad(b, "{\"key\":2.5}", "toy: key=(secret) (must be text; put it in quotes)");
