@@ -270,6 +270,45 @@ static void render_demo(FILE *out, const json_t *r)
     fprintf(out, "\nreport: %s\n", text_of(r, "report"));
 }
 
+static void render_report(FILE *out, const json_t *r)
+{
+    static const char *const sides[] = {"items", "users"};
+    const json_t *data = json_object_get(r, "data");
+    const json_t *correlations = json_object_get(r, "correlations");
+    size_t i;
+    json_t *row;
+    if (data)
+        fprintf(out, "%.0f events, %.0f users, %.0f items, density %.4f %%\n",
+                number_of(data, "events"), number_of(data, "users"), number_of(data, "items"),
+                100 * number_of(data, "density"));
+    for (int s = 0; data && s < 2; s++) {
+        const json_t *tail = json_object_get(json_object_get(r, sides[s]), "long_tail");
+        json_array_foreach(json_object_get(tail, "shares"), i, row)
+            if (number_of(row, "top") > 0.19 && number_of(row, "top") < 0.21)
+                fprintf(out, "20 %% of the %s have %.1f %% of the events\n", sides[s],
+                        100 * number_of(row, "share_events"));
+    }
+    if (correlations)
+        fprintf(out, "%-24s %9s %9s %9s %9s  %s\n", "correlation", "pearson", "spearman",
+                "partial p", "partial s", "held fixed");
+    for (int s = 0; correlations && s < 2; s++) {
+        json_array_foreach(json_object_get(correlations, sides[s]), i, row)
+        {
+            const json_t *partial = json_object_get(row, "partial");
+            char name[64];
+            snprintf(name, sizeof name, "%s: %s-%s", sides[s], text_of(row, "x"),
+                     text_of(row, "y"));
+            fprintf(out, "%-24s %9.3f %9.3f", name, number_of(row, "pearson"),
+                    number_of(row, "spearman"));
+            if (partial)
+                fprintf(out, " %9.3f %9.3f  %s", number_of(partial, "pearson"),
+                        number_of(partial, "spearman"), text_of(partial, "controlling"));
+            fputc('\n', out);
+        }
+    }
+    fprintf(out, "wrote %s\n", text_of(r, "output"));
+}
+
 static void render_plan(FILE *out, const json_t *r)
 {
     size_t i;
@@ -311,6 +350,7 @@ void render_result(FILE *out, const char *op, const json_t *result)
         {"params", render_params},   {"similar", render_similar},   {"segment", render_segment},
         {"run", render_run},         {"demo", render_demo},
                 {"doctor", render_doctor},   {"plan", render_plan},
+        {"report", render_report},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(table[i].op, op) == 0) {

@@ -22,9 +22,10 @@ TOP = 20
 
 def summary(x):
     x = np.asarray(x, float)
-    q = np.quantile(x, [0, .25, .5, .75, .9, .99, 1])
+    q = np.quantile(x, [0, .25, .5, .75, .9, .99, 1, .01])
     return {"n": len(x), "mean": x.mean(), "sd": x.std(ddof=1), "min": q[0], "q25": q[1],
-            "median": q[2], "q75": q[3], "q90": q[4], "q99": q[5], "max": q[6]}
+            "median": q[2], "q75": q[3], "q90": q[4], "q99": q[5], "max": q[6],
+            "q01": q[7]}
 
 
 def octaves(x):
