@@ -9,6 +9,7 @@ struct report_params {
     const char *data;
     const char *output;
     const char *evaluation;
+    const char *name;
     const char *numbers;
 };
 static const akin_param report_rows[] = {
@@ -18,6 +19,7 @@ static const akin_param report_rows[] = {
                "page to write (.html); short: -o"),
     PARAM_TEXT(struct report_params, evaluation, NULL, 0,
                "JSON of akin evaluate --json, to be shown in the page"),
+    PARAM_TEXT(struct report_params, name, NULL, 0, "heading, default: the file's name"),
     PARAM_TEXT(struct report_params, numbers, NULL, 0,
                "also write the numbers of the data as JSON to this file"),
     PARAM_END,
@@ -43,7 +45,7 @@ static akin_status numbers_of(struct op_call *call, const struct report_params *
     buf_init(&text, call->ctx);
     AKIN_TRY(op_open_dataset(call, 1, p->data, &ds, err));
     AKIN_TRY(report_explore(ds, out, err));
-    json_object_set_new(*out, "name", name_of(p->data));
+    json_object_set_new(*out, "name", p->name ? json_string(p->name) : name_of(p->data));
     if (p->numbers) {
         AKIN_TRY(json_write(*out, &text, err));
         buf_char(&text, '\n');

@@ -180,6 +180,7 @@ static akin_status report_stage(struct pipeline *p, akin_error *err)
     s->outputs[s->n_outputs++] = text(p, &status, err, "%s/report.html", p->out);
     set_text(s->params, "data", p->stages[0].outputs[0]);
     set_text(s->params, "output", s->outputs[0]);
+    set_text(s->params, "name", p->name);
     return status;
 }
 
@@ -275,6 +276,16 @@ static akin_status evaluate_stage(struct pipeline *p, const struct config *c, co
     set_text(s->params, "test", test);
     add_input(s, test);
     s->save_result = text(p, &status, err, "%s/evaluation.json", p->out);
+    AKIN_TRY(status);
+    const char *json = s->save_result;
+    s = add_stage(p, "report", "evaluation", "report", &status, err);
+    if (!s)
+        return status;
+    add_input(s, json);
+    s->outputs[s->n_outputs++] = text(p, &status, err, "%s/evaluation.html", p->out);
+    set_text(s->params, "evaluation", json);
+    set_text(s->params, "output", s->outputs[0]);
+done:
     return status;
 }
 

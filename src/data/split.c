@@ -81,10 +81,16 @@ done:
 void split_text(const struct split_spec *spec, char *out, size_t size)
 {
     const struct kind_row *row = &kinds[spec->kind];
-    if (row->has_share)
-        snprintf(out, size, "%s:%.10g", row->name, spec->share);
-    else
+    size_t head = strlen(row->name) + 1;
+    if (!row->has_share)
         snprintf(out, size, "%s:%" PRId64, row->name, spec->n);
+    for (int digits = 10; row->has_share && digits <= 17; digits++) {
+        double back;
+        snprintf(out, size, "%s:%.*g", row->name, digits, spec->share);
+        if (text_to_double(out + head, strlen(out) - head, &back) && !(back < spec->share) &&
+            !(back > spec->share))
+            break;
+    }
 }
 
 int64_t split_floor(double share, int64_t n)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { TABLE_WINDOW = 4 << 20 };
+enum { TABLE_WINDOW = 4 << 20, MAP_MAX = 256 << 20 };
 
 void rawtable_free(struct rawtable *t)
 {
@@ -147,7 +147,8 @@ static akin_status table_records(struct table_reader *tr, struct input *in, akin
     akin_status status = AKIN_OK;
     akin_ctx *ctx = tr->c.ctx;
     int64_t max_line = tr->t->plan->max_line;
-    int64_t cap = TABLE_WINDOW + max_line + 2;
+    int64_t size = input_is_random(in) ? input_size(in) : TABLE_WINDOW;
+    int64_t cap = (size < TABLE_WINDOW ? size + 1 : TABLE_WINDOW) + max_line + 2;
     int64_t n = 0, offset = 0, skip = tr->t->plan->body;
     bool is_last = false, is_skipping = false;
     char *text = NULL;
@@ -172,8 +173,8 @@ static akin_status table_records(struct table_reader *tr, struct input *in, akin
         while (p < n && !is_cut)
             AKIN_TRY(one_record(tr, text, n, is_last, &p, &is_cut, err));
         if (n - p > max_line + 1) {
-            defects_add(tr->defects, DEFECT_LINE_TOO_LONG, tr->t->source, ++tr->c.n_lines,
-                        text + p, DEFECT_TEXT);
+            defects_add(tr->defects, DEFECT_LINE_TOO_LONG, tr->t->source, ++tr->c.n_lines, text + p,
+                        DEFECT_TEXT);
             is_skipping = true;
             p = n;
         }
@@ -182,6 +183,56 @@ static akin_status table_records(struct table_reader *tr, struct input *in, akin
     }
 done:
     mem_free(ctx, text);
+    return status;
+}
+
+/* ---- one object of all items: {"id": ["category", …], …} ---- */
+
+struct map_rows {
+    struct rawtable *t;
+    akin_status status;
+    akin_error *err;
+};
+
+static void map_row(void *arg, const char *key, int64_t key_size, enum json_kind kind,
+                    const char *value, int64_t size)
+{
+    struct map_rows *m = arg;
+    if (m->status != AKIN_OK)
+        return;
+    struct cell cells[2] = {{key, key_size}, {value, size}};
+    m->t->is_list[1] = m->t->is_list[1] || kind == JSON_KIND_LIST;
+    if (kind == JSON_KIND_NULL || kind == JSON_KIND_OBJECT)
+        cells[1] = (struct cell){NULL, 0};
+    m->status = row_add(m->t, cells, 1, m->err);
+}
+
+/* The whole file in memory: such files are made by a script's json.dump. */
+static akin_status map_read(akin_ctx *ctx, struct input *in, struct rawtable *t, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct map_rows m = {t, AKIN_OK, err};
+    char *text = NULL, *scratch = NULL;
+    int64_t n = 0, cap = 0, got = 1;
+    while (got > 0) {
+        AKIN_TRY(ctx_check(ctx, err));
+        MEM_GROW(ctx, text, cap, n + TABLE_WINDOW);
+        AKIN_TRY(more_bytes(in, n, text + n, TABLE_WINDOW, &got, err));
+        n += got;
+        if (n > MAP_MAX)
+            AKIN_FAIL(AKIN_E_LIMIT,
+                      "%s: one JSON object of more than %d bytes (give one object a "
+                      "line)",
+                      input_path(in), MAP_MAX);
+    }
+    MEM_NEW(ctx, scratch, n + 1);
+    if (!json_scan_object(text + t->plan->body, n - t->plan->body, scratch, map_row, &m))
+        AKIN_FAIL(AKIN_E_INPUT, "%s: neither one JSON object a line nor one of all items",
+                  input_path(in));
+    status = m.status;
+done:
+    mem_free(ctx, text);
+    mem_free(ctx, scratch);
     return status;
 }
 
@@ -202,7 +253,10 @@ akin_status rawtable_read(akin_ctx *ctx, const struct prepare_params *p, struct 
     tr.c.n_lines = out->plan->head_lines;
     MEM_NEW(ctx, tr.c.field, READ_COLS_MAX + 1);
     MEM_ZERO(ctx, tr.cells, READ_COLS_MAX);
-    AKIN_TRY(table_records(&tr, in, err));
+    if (out->plan->is_map)
+        AKIN_TRY(map_read(ctx, in, out, err));
+    else
+        AKIN_TRY(table_records(&tr, in, err));
     AKIN_TRY(input_hash(in, &out->hash, err));
 done:
     chunk_free(&tr.c);

@@ -11,14 +11,14 @@ struct rawtable {
     struct read_plan *plan; /* owned; names of columns */
     int n_cols;
     int64_t n_rows;
-    char *bytes;     /* owned: cells one after another */
+    char *bytes; /* owned: cells one after another */
     int64_t n_bytes;
     int64_t cap_bytes;
-    int64_t *end;    /* (n_rows × n_cols) owned: ends of cells */
+    int64_t *end; /* (n_rows × n_cols) owned: ends of cells */
     int64_t cap_end;
-    int64_t *line;   /* (n_rows) owned */
+    int64_t *line; /* (n_rows) owned */
     int64_t cap_line;
-    bool *is_list;   /* (n_cols) owned: jsonl lists were seen */
+    bool *is_list; /* (n_cols) owned: jsonl lists were seen */
     int32_t source;
     uint64_t hash;
 };

@@ -100,9 +100,18 @@ done:
 
 static void table_defect(const struct rawtable *t, struct defects *d, enum defect what, int64_t row)
 {
-    int64_t size, begin = row * t->n_cols > 0 ? t->end[row * t->n_cols - 1] : 0;
-    size = t->end[row * t->n_cols + t->n_cols - 1] - begin;
-    defects_add(d, what, t->source, t->line[row], t->bytes + begin, size);
+    char text[DEFECT_TEXT];
+    size_t n = 0;
+    for (int c = 0; c < t->n_cols && n + 2 < sizeof text; c++) {
+        int64_t size, room = (int64_t)(sizeof text - n - 2);
+        const char *cell = rawtable_cell(t, row, c, &size);
+        size = size < room ? size : room;
+        if (c > 0)
+            text[n++] = ',';
+        memcpy(text + n, cell, (size_t)size);
+        n += (size_t)size;
+    }
+    defects_add(d, what, t->source, t->line[row], text, (int64_t)n);
 }
 
 static int id_column(const struct rawtable *t, enum table_kind kind)
@@ -138,11 +147,10 @@ done:
 
 static bool name_is_category(const char *name)
 {
-    static const char *const names[] = {"categories", "category", "genres",   "genre",
-                                        "tags",       "brand",    "gender",   "occupation",
-                                        "country",    "state",    "city",     "color",
-                                        "maincat",    "type",     "language", "device",
-                                        "triptype",   NULL};
+    static const char *const names[] = {
+        "categories", "category",   "genres",   "genre",  "tags",     "brand",
+        "gender",     "occupation", "country",  "state",  "city",     "color",
+        "maincat",    "type",       "language", "device", "triptype", NULL};
     char normal[64];
     name_normalise(name, (int64_t)strlen(name), normal, sizeof normal);
     for (int i = 0; names[i]; i++)

@@ -138,7 +138,7 @@ static int tear_down(void **state)
     static const char *const files[] = {
         "out/models/popular.akin", "out/models", "out/data.akin", "out/prepare.json",
         "out/report.html", "out/train.akin", "out/test.akin", "out/evaluation.json",
-        "out/recommendations.jsonl", "out/state.json", "out", "r.csv", "c.yaml", "d.akin",
+        "out/evaluation.html", "out/recommendations.jsonl", "out/state.json", "out", "r.csv", "c.yaml", "d.akin",
         "m.akin", ""};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
