@@ -13,14 +13,16 @@ cleanup() {
     rm -rf --one-file-system "$dir"
 }
 trap cleanup EXIT
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -v security | head -1)
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/*$' | head -1)
 debootstrap --variant=minbase --include=ca-certificates bookworm "$dir/root" "$mirror" >"$dir/log" 2>&1 ||
     { tail -20 "$dir/log"; exit 1; }
 mount -t proc proc "$dir/root/proc"
 mount --rbind /dev "$dir/root/dev"
 mount --make-rslave "$dir/root/dev"
 cp /etc/resolv.conf "$dir/root/etc/resolv.conf" 2>/dev/null || true
-cp -r /etc/apt/. "$dir/root/etc/apt/"
+cp /etc/hosts "$dir/root/etc/hosts"
+# However this machine reaches packages, the root does too; its sources stay plain Debian.
+apt-config dump | grep -E '^Acquire::.*(Proxy|Verify|CaInfo)' >"$dir/root/etc/apt/apt.conf.d/90host" || true
 git clone -q . "$dir/root/akin"
 if [ -n "${AKIN_DATA:-}" ]; then
     mkdir -p "$dir/root/data"

@@ -232,6 +232,7 @@ static akin_status measure_lists(struct session *s, const char *path, const stru
     struct eval_lists lists = {0};
     row->name = path;
     row->type = "lists";
+    mem_peak_reset(ctx->mem);
     AKIN_TRY(param_parse("evaluate", feedback_param_rows, feedback_n_params, s->feedback,
                          &s->call->arena, &fp, err));
     AKIN_TRY(feedback_create(ctx, &fp, &train->types, dataset_newest(train), &f, err));
@@ -240,6 +241,7 @@ static akin_status measure_lists(struct session *s, const char *path, const stru
     AKIN_TRY(lists_read(ctx, path, &test->users, &train->items, &lists, err));
     AKIN_TRY(evaluate_lists(ctx, &lists, &tv, &view, &s->opt, &row->result, err));
     row->has_result = true;
+    row->peak_bytes = akin_memory_peak(ctx);
 done:
     lists_free(ctx, &lists);
     test_view_free(&view);

@@ -156,7 +156,7 @@ static void render_prepare(FILE *out, const json_t *r)
 {
     const char *key;
     json_t *value;
-    fprintf(out, "kept %.0f of %.0f rows: %.0f users, %.0f items\n", number_of(r, "kept"),
+    fprintf(out, "kept %.0f events of %.0f rows: %.0f users, %.0f items\n", number_of(r, "kept"),
             number_of(r, "rows"), number_of(r, "users"), number_of(r, "items"));
     json_object_foreach(json_object_get(r, "dropped"), key, value)
     {
