@@ -74,13 +74,10 @@ static akin_status ials_row(const struct ials *s, const struct query *q, struct 
     if (!item || !weight)
         return AKIN_E_MEMORY;
     int32_t n = history_fold(&q->hist, item, weight);
-    int32_t lo = 0;
-    while (lo < n && item[lo] < 0)
-        lo++;
-    while (n > lo && item[n - 1] >= s->n_items)
+    /* the fold sorts as unsigned numbers: below 0 comes last */
+    while (n > 0 && (item[n - 1] < 0 || item[n - 1] >= s->n_items))
         n--;
-    *out = (struct row_data){n - lo, item + lo, weight + lo,
-                             ials_lambda(s->params, n - lo, s->n_items)};
+    *out = (struct row_data){n, item, weight, ials_lambda(s->params, n, s->n_items)};
     return status;
 }
 

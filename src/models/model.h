@@ -72,11 +72,11 @@ struct model {
     struct strtab types;
     int32_t *item_count; /* (items.n) users with a positive */
     struct feedback *feedback;
-    int64_t now;         /* newest train time */
+    int64_t now; /* newest train time */
     float value_lo, value_hi;
     enum time_kind time_kind;
     int64_t watermark;
-    json_t *card;        /* owned: data fingerprint, parameters, metrics, seed, build */
+    json_t *card; /* owned: data fingerprint, parameters, metrics, seed, build */
     struct container *file;
 };
 

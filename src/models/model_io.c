@@ -205,6 +205,20 @@ done:
     return status;
 }
 
+/* A rule that is refused is the file's fault, not that of an argument. */
+static akin_status load_feedback(struct model *m, struct container *c, const json_t *rule,
+                                 akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_error inner;
+    status = feedback_from_json(m->ctx, rule, &m->types, &m->feedback, &inner);
+    if (status != AKIN_OK)
+        AKIN_FAIL(status == AKIN_E_ARG || status == AKIN_E_INPUT ? AKIN_E_FORMAT : status, "%s: %s",
+                  container_path(c), inner.message);
+done:
+    return status;
+}
+
 /* Everything but the class's own sections. */
 static akin_status load_common(struct model *m, struct container *c, const json_t *head,
                                akin_error *err)
@@ -221,8 +235,7 @@ static akin_status load_common(struct model *m, struct container *c, const json_
     AKIN_TRY(load_types(m, c, err));
     AKIN_TRY(histories_load(m->ctx, c, "hist", m->users.n, m->items.n, &m->hist, err));
     AKIN_TRY(load_counts(m, c, err));
-    AKIN_TRY(feedback_from_json(m->ctx, json_object_get(head, "feedback"), &m->types, &m->feedback,
-                                err));
+    AKIN_TRY(load_feedback(m, c, json_object_get(head, "feedback"), err));
     AKIN_TRY(get_json(c, "card", &m->card, err));
 done:
     return status;

@@ -16,8 +16,7 @@ void neighbors_take(struct csr *rows, struct neighbors *out);
 /* Of a fitted model; those of a loaded one are views into its file. */
 void neighbors_free(const struct model *m, struct neighbors *nb);
 /* Sections m.ptr, m.item, m.sim; loading checks order, bounds and signs. */
-akin_status neighbors_save(struct container_writer *w, const struct neighbors *nb,
-                           akin_error *err);
+akin_status neighbors_save(struct container_writer *w, const struct neighbors *nb, akin_error *err);
 akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbors *out,
                            akin_error *err);
 

@@ -60,8 +60,8 @@ static uint64_t key_median(uint64_t a, uint64_t b, uint64_t c)
 }
 
 /*
- * Puts the keys of x (n) above a pivot first and the pivot behind them; returns its place. Without a
- * branch on the keys, which no predictor could guess (Lomuto). Keys are distinct.
+ * Puts the keys of x (n) above a pivot first and the pivot behind them; returns its place. Without
+ * a branch on the keys, which no predictor could guess (Lomuto). Keys are distinct.
  */
 static int32_t keys_part(uint64_t *x, int32_t n)
 {

@@ -56,9 +56,8 @@ static double product(const struct data *d, const struct cooc *g, int i, int j)
     for (int u = 0; u < USERS; u++)
         if (d->x[u][i] > 0 && d->x[u][j] > 0) {
             double both = g->is_binary ? 1 : d->x[u][i] * d->x[u][j];
-            sum += g->kind == COOC_COUNT
-                       ? 1
-                       : both * (g->user_weight ? (double)g->user_weight[u] : 1);
+            sum +=
+                g->kind == COOC_COUNT ? 1 : both * (g->user_weight ? (double)g->user_weight[u] : 1);
         }
     return sum;
 }
@@ -141,11 +140,13 @@ static akin_status visit(void *arg, const struct cooc_row *row, int worker, akin
         found[j] = want.n;
         if (row->moments) {
             const struct cooc_moments *m = &row->moments[t];
-            v->n_bad += !is_near(m->n, want.n) || !is_near(m->d, want.d) || !is_near(m->a, want.a) ||
-                        !is_near(m->b, want.b) || !is_near(m->aa, want.aa) ||
-                        !is_near(m->bb, want.bb) || !is_near(m->ab, want.ab);
+            v->n_bad += !is_near(m->n, want.n) || !is_near(m->d, want.d) ||
+                        !is_near(m->a, want.a) || !is_near(m->b, want.b) ||
+                        !is_near(m->aa, want.aa) || !is_near(m->bb, want.bb) ||
+                        !is_near(m->ab, want.ab);
         } else {
-            v->n_bad += !is_near((double)row->count[t], want.n) || !is_near((double)row->sum[t], want.d);
+            v->n_bad +=
+                !is_near((double)row->count[t], want.n) || !is_near((double)row->sum[t], want.d);
         }
     }
     for (int j = 0; j < ITEMS; j++) {

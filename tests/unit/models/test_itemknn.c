@@ -1,0 +1,429 @@
+/*
+ * itemknn against formulas written out densely, against NumPy (tests/golden/make_knn.py), and what
+ * holds of every model: reasons, files, threads, memory.
+ */
+#include "unit/models/knn_golden.h"
+#include "unit/models/knn_util.h"
+
+/* The data as dense matrices, users and items numbered as in the dataset. */
+struct dense {
+    int n_users, n_items;
+    double *w;           /* (n_users, n_items) 0 = none */
+    double *r;           /* ratings, NaN = none */
+    double *deg, *rated; /* (n_users) items with a weight, with a rating */
+};
+
+static struct dense dense_of(const struct fitted *f)
+{
+    struct dense d = {.n_users = f->ds->users.n, .n_items = f->ds->items.n};
+    size_t size = (size_t)(d.n_users * d.n_items);
+    d.w = calloc(size, sizeof *d.w);
+    d.r = calloc(size, sizeof *d.r);
+    d.deg = calloc((size_t)d.n_users, sizeof *d.deg);
+    d.rated = calloc((size_t)d.n_users, sizeof *d.rated);
+    assert_true(d.w && d.r && d.deg && d.rated);
+    for (size_t e = 0; e < size; e++)
+        d.r[e] = NAN;
+    for (int u = 0; u < d.n_users; u++) {
+        struct history h = histories_of(&f->tv.hist, u);
+        for (int e = 0; e < h.n; e++) {
+            d.w[u * d.n_items + h.item[e]] += h.weight ? (double)h.weight[e] : 1;
+            d.r[u * d.n_items + h.item[e]] = h.value ? (double)h.value[e] : 1;
+        }
+        for (int i = 0; i < d.n_items; i++) {
+            d.deg[u] += d.w[u * d.n_items + i] > 0;
+            d.rated[u] += !isnan(d.r[u * d.n_items + i]);
+        }
+    }
+    return d;
+}
+
+static void dense_free(struct dense *d)
+{
+    free(d->w);
+    free(d->r);
+    free(d->deg);
+    free(d->rated);
+}
+
+struct setting {
+    const char *similarity;
+    double damping, shrinkage, alpha;
+    bool is_binary;
+};
+
+static double x_log_x(double x)
+{
+    return x > 0 ? x * log(x) : 0;
+}
+
+static double ref_llr(double n, double a, double b, double total)
+{
+    if (n * total <= a * b)
+        return 0;
+    double h = x_log_x(n) + x_log_x(a - n) + x_log_x(b - n) + x_log_x(total - a - b + n);
+    double row = x_log_x(a) + x_log_x(total - a);
+    double col = x_log_x(b) + x_log_x(total - b);
+    return 2 * (h - row - col + x_log_x(total));
+}
+
+static double user_mean(const struct dense *d, int u)
+{
+    double sum = 0, n = 0;
+    for (int i = 0; i < d->n_items; i++)
+        if (!isnan(d->r[u * d->n_items + i])) {
+            sum += d->r[u * d->n_items + i];
+            n++;
+        }
+    return n > 0 ? sum / n : 0;
+}
+
+/* Pearson and adjusted cosine over users of both. */
+static double ref_ratings(const struct dense *d, const struct setting *s, int j, int i)
+{
+    bool is_pearson = strcmp(s->similarity, "pearson") == 0;
+    double n = 0, damp = 0, a = 0, b = 0, ab = 0, aa = 0, bb = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int u = 0; u < d->n_users; u++) {
+            double x = d->r[u * d->n_items + j], y = d->r[u * d->n_items + i];
+            if (isnan(x) || isnan(y))
+                continue;
+            if (pass == 0) {
+                n++;
+                a += x;
+                b += y;
+                damp += pow(d->rated[u], -s->damping);
+                continue;
+            }
+            double mean = user_mean(d, u);
+            x -= is_pearson ? a / n : mean;
+            y -= is_pearson ? b / n : mean;
+            ab += x * y;
+            aa += x * x;
+            bb += y * y;
+        }
+    if (!(aa > 1e-9) || !(bb > 1e-9))
+        return 0;
+    return ab / sqrt(aa * bb) * (damp / n) * (n / (n + s->shrinkage));
+}
+
+/* s(j → i) from the definitions. */
+static double ref_sim(const struct dense *d, const struct setting *s, int j, int i)
+{
+    double n = 0, nj = 0, ni = 0, dot = 0, damp = 0, jj = 0, ii = 0;
+    if (strcmp(s->similarity, "pearson") == 0 || strcmp(s->similarity, "adjusted_cosine") == 0)
+        return ref_ratings(d, s, j, i);
+    for (int u = 0; u < d->n_users; u++) {
+        double x = d->w[u * d->n_items + j], y = d->w[u * d->n_items + i];
+        if (s->is_binary) {
+            x = x > 0;
+            y = y > 0;
+        }
+        double du = x > 0 || y > 0 ? pow(d->deg[u], -s->damping) : 0;
+        nj += x > 0;
+        ni += y > 0;
+        jj += x * x;
+        ii += y * y;
+        dot += du * x * y;
+        n += x > 0 && y > 0;
+        damp += x > 0 && y > 0 ? du : 0;
+    }
+    if (!(n > 0))
+        return 0;
+    double less = n / (n + s->shrinkage);
+    if (strcmp(s->similarity, "jaccard") == 0)
+        return n / (ni + nj - n) * (damp / n) * less;
+    if (strcmp(s->similarity, "llr") == 0)
+        return ref_llr(n, ni, nj, d->n_users) * (damp / n) * less;
+    double alpha = strcmp(s->similarity, "asymmetric_cosine") == 0 ? s->alpha : .5;
+    return dot / (pow(jj, alpha) * pow(ii, 1 - alpha)) * less;
+}
+
+/* What the model kept: s (n_items, n_items), 0 = nothing. */
+static double *kept_of(struct fitted *f)
+{
+    akin_error err;
+    int n = f->ds->items.n;
+    struct evidence ev;
+    double *out = calloc((size_t)(n * n), sizeof *out);
+    assert_non_null(out);
+    assert_int_equal(evidence_init(f->ctx, n, &ev, &err), AKIN_OK);
+    for (int j = 0; j < n; j++) {
+        evidence_clear(&ev);
+        assert_int_equal(f->m->cls->scorer.similar(f->m->self, j, &ev, NULL, &err), AKIN_OK);
+        for (int t = 0; t < ev.n; t++)
+            out[j * n + ev.items[t]] = (double)ev.value[ev.items[t]];
+    }
+    evidence_free(f->ctx, &ev);
+    return out;
+}
+
+/* Each row (of history items, or of targets) holds the K largest of the reference. */
+static void check_kept(struct fitted *f, const struct setting *s, int k, bool by_target)
+{
+    struct dense d = dense_of(f);
+    double *kept = kept_of(f);
+    int n = d.n_items;
+    for (int a = 0; a < n; a++) {
+        int n_kept = 0, n_positive = 0;
+        double least = INFINITY, most = 0;
+        for (int b = 0; b < n; b++) {
+            double want = a == b ? 0 : by_target ? ref_sim(&d, s, b, a) : ref_sim(&d, s, a, b);
+            double got = by_target ? kept[b * n + a] : kept[a * n + b];
+            if (got > 0) {
+                assert_close(got, want, 1e-6 * fmax(1, want));
+                least = fmin(least, want);
+                n_kept++;
+            } else {
+                most = fmax(most, want);
+            }
+            n_positive += want > 1e-7;
+        }
+        if (n_kept < k)
+            assert_true(n_kept >= n_positive);
+        assert_true(n_kept <= k);
+        if (n_kept > 0 && n_kept == k)
+            assert_true(most <= least + 1e-6 * fmax(1, least));
+    }
+    free(kept);
+    dense_free(&d);
+}
+
+static struct dataset *ratings(akin_ctx *ctx)
+{
+    return fix_random(ctx, 11, 700, 60, 45, FIX_VALUES | FIX_TIMES);
+}
+
+static struct dataset *wide(akin_ctx *ctx)
+{
+    /* many items, few of each user: rows that list what they touch */
+    return fix_random(ctx, 12, 600, 150, 400, FIX_VALUES | FIX_TIMES);
+}
+
+static void equals_the_definitions(void **state)
+{
+    akin_ctx *ctx = *state;
+    static const char *const kinds[] = {"cosine", "asymmetric_cosine", "jaccard",
+                                        "llr",    "pearson",           "adjusted_cosine"};
+    static const double dampings[] = {0, .5, 1}, shrinkages[] = {0, 3};
+    static const struct feedback_params linear = {.value_weight = 1};
+    struct dataset *ds = ratings(ctx);
+    struct dataset *thin = wide(ctx);
+    for (size_t c = 0; c < sizeof kinds / sizeof kinds[0]; c++)
+        for (int v = 0; v < 24; v++) {
+            struct setting s = {kinds[c], dampings[v % 3], shrinkages[v / 3 % 2], .3, v < 12};
+            bool by_target = v / 6 % 2;
+            int k = v % 2 ? 7 : 60;
+            char params[256];
+            snprintf(params, sizeof params,
+                     "{\"similarity\":\"%s\",\"damping\":%g,\"shrinkage\":%g,\"alpha\":0.3,"
+                     "\"neighbors\":%d,\"keep\":\"%s\",\"weighting\":\"%s\"}",
+                     s.similarity, s.damping, s.shrinkage, k, by_target ? "target" : "history",
+                     s.is_binary ? "binary" : "weight");
+            struct fitted f = fitted_new(ctx, ds, "itemknn", params, v % 5 ? &linear : NULL);
+            check_kept(&f, &s, k, by_target);
+            fitted_free(&f);
+            if (v % 11 != 0)
+                continue;
+            f = fitted_new(ctx, thin, "itemknn", params, NULL);
+            check_kept(&f, &s, k, by_target);
+            fitted_free(&f);
+        }
+    dataset_free(ds);
+    dataset_free(thin);
+}
+
+static struct dataset *golden_data(akin_ctx *ctx)
+{
+    static struct row rows[42];
+    static const char *const users[] = {"u0", "u1", "u2", "u3", "u4", "u5", "u6"};
+    static const char *const items[] = {"0", "1", "2", "3", "4", "5"};
+    int n = 0;
+    for (int u = 0; u < 7; u++)
+        for (int i = 0; i < 6; i++)
+            if (golden_weights[u][i] > 0)
+                rows[n++] = (struct row){users[u], items[i], golden_weights[u][i], n, 0};
+    return fix_dataset(ctx, rows, n, FIX_VALUES, NULL);
+}
+
+static void check_golden(akin_ctx *ctx, const char *params, const double want[6][6])
+{
+    static const struct feedback_params linear = {.value_weight = 1};
+    struct dataset *ds = golden_data(ctx);
+    struct fitted f = fitted_new(ctx, ds, "itemknn", params, &linear);
+    double *kept = kept_of(&f);
+    for (int j = 0; j < 6; j++)
+        for (int i = 0; i < 6; i++)
+            if (i != j)
+                assert_close(kept[j * 6 + i], want[j][i], 1e-6 * fmax(1, want[j][i]));
+    free(kept);
+    fitted_free(&f);
+    dataset_free(ds);
+}
+
+static void equals_numpy(void **state)
+{
+    akin_ctx *ctx = *state;
+    check_golden(ctx, "{\"similarity\":\"tfidf\",\"damping\":0}", golden_tfidf);
+    check_golden(ctx, "{\"similarity\":\"tfidf\",\"damping\":0,\"weighting\":\"binary\"}",
+                 golden_tfidf_binary);
+    check_golden(ctx, "{\"similarity\":\"bm25\",\"damping\":0}", golden_bm25);
+    check_golden(ctx, "{\"similarity\":\"bm25\",\"damping\":0,\"bm25_k1\":1.2,\"bm25_b\":0.75}",
+                 golden_bm25_small);
+    check_golden(ctx, "{\"similarity\":\"bm25\",\"damping\":0,\"weighting\":\"binary\"}",
+                 golden_bm25_binary);
+}
+
+/* score = Σ w_j · s(j → i), the reasons are its terms; a bare history gives the user's own scores.
+ */
+static void scores_add_up(void **state)
+{
+    akin_ctx *ctx = *state;
+    static const struct feedback_params linear = {.value_weight = 1};
+    struct dataset *ds = ratings(ctx);
+    struct fitted f = fitted_new(ctx, ds, "itemknn", "{\"neighbors\":10}", &linear);
+    struct dense d = dense_of(&f);
+    double *kept = kept_of(&f);
+    struct ranker *ranker = NULL;
+    akin_error err;
+    int n = d.n_items;
+    assert_int_equal(ranker_create(ctx, &f.scorer, &ranker, &err), AKIN_OK);
+    for (int u = 0; u < d.n_users; u += 7) {
+        struct query q = model_query_user(f.m, u), bare = {.user = -1, .hist = q.hist};
+        float *s = fitted_scores(&f, &q), *again = fitted_scores(&f, &bare);
+        assert_memory_equal(s, again, (size_t)n * sizeof *s);
+        for (int i = 0; i < n; i++) {
+            double want = 0;
+            for (int j = 0; j < n; j++)
+                want += d.w[u * n + j] * kept[j * n + i];
+            assert_close(isinf(s[i]) ? 0 : (double)s[i], want, 1e-5);
+            struct reason why[64];
+            int32_t n_why;
+            double sum = 0;
+            assert_int_equal(rank_explain(ranker, &q, i, why, 64, &n_why, &err), AKIN_OK);
+            for (int t = 0; t < n_why; t++) {
+                sum += (double)why[t].contribution;
+                assert_close(why[t].contribution,
+                             d.w[u * n + why[t].item] * kept[why[t].item * n + i], 1e-6);
+                assert_true(t == 0 || why[t].contribution <= why[t - 1].contribution);
+            }
+            assert_close(sum, want, 1e-5);
+        }
+        free(s);
+        free(again);
+    }
+    ranker_free(ranker);
+    free(kept);
+    dense_free(&d);
+    fitted_free(&f);
+    dataset_free(ds);
+}
+
+/* r̂ = μ + b_u + b_i + weighted mean of deviations, from dense sums. */
+static void rating_mode(void **state)
+{
+    akin_ctx *ctx = *state;
+    struct dataset *ds = ratings(ctx);
+    struct fitted f = fitted_new(ctx, ds, "itemknn",
+                                 "{\"mode\":\"rating\",\"similarity\":\"pearson\","
+                                 "\"shrinkage\":5,\"neighbors\":20,\"mean_damping\":4,"
+                                 "\"keep\":\"target\"}",
+                                 NULL);
+    struct dense d = dense_of(&f);
+    double *kept = kept_of(&f);
+    int n = d.n_items;
+    double mu = 0, n_all = 0, bias[64];
+    assert_int_equal(f.scorer.flags, SCORER_RATES);
+    for (int e = 0; e < d.n_users * n; e++)
+        if (!isnan(d.r[e])) {
+            mu += d.r[e];
+            n_all++;
+        }
+    mu /= n_all;
+    for (int i = 0; i < n; i++) {
+        double off = 0, m = 4;
+        for (int u = 0; u < d.n_users; u++)
+            if (!isnan(d.r[u * n + i])) {
+                off += d.r[u * n + i] - mu;
+                m++;
+            }
+        bias[i] = off / m;
+    }
+    for (int u = 0; u < d.n_users; u += 5) {
+        struct query q = model_query_user(f.m, u);
+        float *s = fitted_scores(&f, &q);
+        double own = 0, m = 4;
+        for (int j = 0; j < n; j++)
+            if (!isnan(d.r[u * n + j])) {
+                own += d.r[u * n + j] - mu - bias[j];
+                m++;
+            }
+        own /= m;
+        for (int i = 0; i < n; i++) {
+            double above = 0, total = 0;
+            for (int j = 0; j < n; j++)
+                if (!isnan(d.r[u * n + j])) {
+                    above += kept[j * n + i] * (d.r[u * n + j] - mu - own - bias[j]);
+                    total += kept[j * n + i];
+                }
+            assert_close(s[i], mu + own + bias[i] + (total > 0 ? above / total : 0), 1e-5);
+        }
+        free(s);
+    }
+    assert_saves(&f);
+    free(kept);
+    dense_free(&d);
+    fitted_free(&f);
+    dataset_free(ds);
+}
+
+static void files_threads_memory(void **state)
+{
+    akin_ctx *ctx = *state;
+    struct dataset *ds = ratings(ctx);
+    struct fitted f = fitted_new(ctx, ds, "itemknn", NULL, NULL);
+    akin_error err = {0};
+    assert_saves(&f);
+    fitted_free(&f);
+    assert_threads_agree(wide, "itemknn", "{\"neighbors\":5,\"damping\":0.7}");
+    assert_threads_agree(ratings, "itemknn", "{\"similarity\":\"llr\",\"keep\":\"target\"}");
+    assert_survives_no_memory(ds, ctx, "itemknn", "{\"keep\":\"target\"}");
+    assert_survives_no_memory(ds, ctx, "itemknn", "{\"similarity\":\"tfidf\",\"mode\":\"rating\"}");
+    assert_survives_no_memory(ds, ctx, "itemknn", "{\"similarity\":\"pearson\"}");
+    dataset_free(ds);
+    ds = fix_random(ctx, 3, 200, 20, 30, 0);
+    assert_int_equal(fitted_try(ctx, ds, "itemknn", "{\"similarity\":\"pearson\"}", NULL, &f, &err),
+                     AKIN_E_INPUT);
+    assert_int_equal(fitted_try(ctx, ds, "itemknn", "{\"mode\":\"rating\"}", NULL, &f, &err),
+                     AKIN_E_INPUT);
+    dataset_free(ds);
+    ds = fix_dataset(ctx, NULL, 0, 0, NULL); /* nothing at all */
+    f = fitted_new(ctx, ds, "itemknn", NULL, NULL);
+    assert_saves(&f);
+    fitted_free(&f);
+    dataset_free(ds);
+}
+
+static int setup(void **state)
+{
+    *state = knn_ctx(2);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    knn_ctx_done(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(equals_the_definitions, setup, teardown),
+        cmocka_unit_test_setup_teardown(equals_numpy, setup, teardown),
+        cmocka_unit_test_setup_teardown(scores_add_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(rating_mode, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_threads_memory, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
