@@ -18,10 +18,14 @@ foreach(lib libakin_static libakin_shared)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()
 
+# Paths relative to the file itself: `cmake --install --prefix` may choose another place.
+file(RELATIVE_PATH AKIN_PC_UP ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+file(RELATIVE_PATH AKIN_PC_LIBDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_LIBDIR})
 configure_file(cmake/akin.pc.in akin.pc @ONLY)
 include(CMakePackageConfigHelpers)
 configure_package_config_file(cmake/akin-config.cmake.in akin-config.cmake
-  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/akin)
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/akin
+  PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(akin-config-version.cmake COMPATIBILITY SameMinorVersion)
 
 install(TARGETS libakin_static libakin_shared)

@@ -1,0 +1,100 @@
+"""Data of the benchmarks, made once into bench/data: the same bytes for akin and for its peers.
+
+    data.py DIR EVENTS AKIN
+
+DIR/synth-EVENTS: ratings of `akin synth` in MovieLens-20M's shape, shuffled and in time order;
+synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and matrices for the peers
+(positives: value >= 4) numbered by id as akin numbers them.
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+
+USERS, ITEMS = 138493, 26744  # of MovieLens 20M
+NAMES = ["userId", "itemId", "rating", "timestamp"]
+
+
+def save_matrix(path, users, items, n_users, n_items):
+    m = sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=(n_users, n_items))
+    m.sum_duplicates()
+    m.sort_indices()
+    m.data[:] = 1
+    sp.save_npz(path + ".tmp.npz", m, compressed=False)
+    os.replace(path + ".tmp.npz", path)
+
+
+def synth(root, events, akin):
+    out = f"{root}/synth-{events}"
+    if os.path.exists(f"{out}/done"):
+        return
+    share = min(1.0, events / 20e6)
+    users, items = max(1000, int(USERS * share)), max(2000, int(ITEMS * share**0.5))
+    print(f"bench: making {events} synthetic ratings in {out}", file=sys.stderr)
+    run = [akin, "synth", "--users", users, "--items", items, "--events", events, "--seed", 42]
+    subprocess.run(
+        [str(a) for a in run + ["-o", out, "--quiet"]], check=True, stdout=subprocess.DEVNULL
+    )
+    table = pl.read_csv(f"{out}/ratings.csv", new_columns=NAMES)
+    table.sort("timestamp", maintain_order=True).write_csv(f"{out}/by-time.csv")
+    table.sample(fraction=1.0, shuffle=True, seed=42).write_csv(f"{out}/shuffled.csv")
+    os.remove(f"{out}/ratings.csv")
+    u = table["userId"].unique().sort()
+    i = table["itemId"].unique().sort()
+    rows = table.filter(pl.col("rating") >= 4)
+    save_matrix(
+        f"{out}/positives.npz",
+        u.search_sorted(rows["userId"]).to_numpy(),
+        i.search_sorted(rows["itemId"]).to_numpy(),
+        len(u),
+        len(i),
+    )
+    subprocess.run(
+        [akin, "prepare", f"{out}/by-time.csv", "-o", f"{out}/synth.akin", "--quiet"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    open(f"{out}/done", "w").close()
+
+
+def read_adjacency(path):
+    users, items = [], []
+    with open(path) as f:
+        for line in f:
+            fields = np.array(line.split(), dtype=np.int64)
+            if len(fields) > 1:
+                users.append(np.full(len(fields) - 1, fields[0]))
+                items.append(fields[1:])
+    return np.concatenate(users), np.concatenate(items)
+
+
+def gowalla(root, akin):
+    out = f"{root}/gowalla"
+    source = os.environ.get("AKIN_DATA", "") + "/gowalla"
+    if os.path.exists(f"{out}/done"):
+        return
+    if not os.path.exists(f"{source}/train.txt"):
+        print("bench: no gowalla under $AKIN_DATA: its workloads are left out", file=sys.stderr)
+        return
+    os.makedirs(out, exist_ok=True)
+    parts = {name: read_adjacency(f"{source}/{name}.txt") for name in ("train", "test")}
+    n_users = 1 + max(int(p[0].max()) for p in parts.values())
+    n_items = 1 + max(int(p[1].max()) for p in parts.values())
+    for name, (users, items) in parts.items():
+        save_matrix(f"{out}/{name}.npz", users, items, n_users, n_items)
+        subprocess.run(
+            [akin, "prepare", f"{source}/{name}.txt", "--format", "adjacency", "-o"]
+            + [f"{out}/{name}.akin", "--quiet"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    open(f"{out}/done", "w").close()
+
+
+if __name__ == "__main__":
+    synth(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    gowalla(sys.argv[1], sys.argv[3])

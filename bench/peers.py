@@ -1,0 +1,283 @@
+"""The peers: one task a process, limited to the same threads; prints one line of JSON.
+
+    peers.py TASK JSON
+
+Only the library's own work is timed (not imports, not reading prepared matrices); lists for
+quality are written after the clock has stopped.
+"""
+
+import json
+import os
+import sys
+import time
+
+ARGS = json.loads(sys.argv[2])
+THREADS = int(ARGS["threads"])
+os.environ["POLARS_MAX_THREADS"] = str(THREADS)
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
+# The libraries thread over rows themselves and ask for a single-threaded BLAS below.
+os.environ["OPENBLAS_NUM_THREADS"] = str(ARGS.get("blas_threads", 1))
+
+import numpy as np
+import scipy.sparse as sp
+
+
+class Watch:
+    """Seconds by the clock, and of all threads: the latter hold where others share the cores."""
+
+    def __init__(self):
+        self.cpu, self.wall = time.process_time(), time.perf_counter()
+
+    def read(self):
+        wall = time.perf_counter() - self.wall
+        return {"seconds": wall, "cpu_seconds": time.process_time() - self.cpu}
+
+
+# ---- ingest: parse, validate, map ids, deduplicate (newest wins), CSR both ways ----
+
+
+def check(value, user, item, time_):
+    """What akin counts as defects, on columns that the reader already typed."""
+    if not np.isfinite(value).all() or (time_ < 0).any() or (user < 0).any() or (item < 0).any():
+        raise SystemExit("a defect in clean data")
+
+
+def matrices(u, i, value, time_, n_users, n_items):
+    """CSR both ways. Duplicates are looked for in the sorted rows and resolved if there are any."""
+    order = np.arange(len(u), dtype=np.int32)
+    m = sp.csr_matrix((value, (u, i)), shape=(n_users, n_items))
+    if m.nnz != len(u):  # SciPy has summed some: keep the newest of each pair instead
+        order = np.lexsort((value, time_, i, u))
+        last = np.ones(len(u), bool)
+        last[:-1] = (np.diff(u[order]) != 0) | (np.diff(i[order]) != 0)
+        order = order[last]
+        m = sp.csr_matrix((value[order], (u[order], i[order])), shape=(n_users, n_items))
+    m.sort_indices()
+    t = m.T.tocsr()
+    return m, t
+
+
+def ingest_duckdb():
+    import duckdb
+
+    watch = Watch()
+    db = duckdb.connect(config={"threads": THREADS})
+    db.execute(
+        "create temp table r as select * from read_csv(?, header=true, columns={'user':'BIGINT',"
+        "'item':'BIGINT','value':'FLOAT','time':'BIGINT'})",
+        [ARGS["path"]],
+    )
+    for side in ("user", "item"):
+        db.execute(
+            f'create temp table {side}s as select "{side}" as id, '
+            f'(row_number() over (order by "{side}") - 1)::INTEGER as n '
+            f'from (select distinct "{side}" from r)'
+        )
+    c = db.execute(
+        "select users.n as u, items.n as i, value, time from r "
+        'join users on r."user" = users.id join items on r.item = items.id'
+    ).fetchnumpy()
+    n_users, n_items = (
+        db.execute(f"select count(*) from {s}s").fetchone()[0] for s in ("user", "item")
+    )
+    c = {k: np.ma.getdata(v) for k, v in c.items()}
+    check(c["value"], c["u"], c["i"], c["time"])
+    m, t = matrices(c["u"], c["i"], c["value"], c["time"], n_users, n_items)
+    return {**watch.read(), "events": m.nnz, "users": n_users, "items": n_items}
+
+
+def ingest_polars():
+    import polars as pl
+
+    watch = Watch()
+    names = {"userId": "user", "itemId": "item", "rating": "value", "timestamp": "time"}
+    types = dict(zip(names, [pl.Int64, pl.Int64, pl.Float32, pl.Int64]))
+    r = pl.read_csv(ARGS["path"], schema=types).rename(names)
+    if sum(r.null_count().row(0)):
+        raise SystemExit("a defect in clean data")
+    ids = {}
+    for side in ("user", "item"):
+        unique = r[side].unique().sort()
+        ids[side] = len(unique)
+        number = pl.DataFrame({side: unique, side[0]: np.arange(len(unique), dtype=np.int32)})
+        r = r.join(number, on=side, how="left", maintain_order="none").drop(side)
+    u, i, value, time_ = (r[k].to_numpy() for k in ("u", "i", "value", "time"))
+    check(value, u, i, time_)
+    m, t = matrices(u, i, value, time_, ids["user"], ids["item"])
+    return {**watch.read(), "events": m.nnz, "users": ids["user"], "items": ids["item"]}
+
+
+def ingest_pandas():
+    import pandas as pd
+
+    watch = Watch()
+    names = ["user", "item", "value", "time"]
+    types = dict(zip(names, [np.int64, np.int64, np.float32, np.int64]))
+    r = pd.read_csv(ARGS["path"], header=0, names=names, dtype=types)
+    codes = []
+    for side in ("user", "item"):
+        c, unique = pd.factorize(r[side], sort=True)
+        codes += [c.astype(np.int32), len(unique)]
+    value, time_ = r["value"].to_numpy(), r["time"].to_numpy()
+    check(value, codes[0], codes[2], time_)
+    m, t = matrices(codes[0], codes[2], value, time_, codes[1], codes[3])
+    return {**watch.read(), "events": m.nnz, "users": codes[1], "items": codes[3]}
+
+
+# ---- models ----
+
+
+def matrix():
+    return sp.load_npz(ARGS["matrix"]).astype(np.float32)
+
+
+def write_lists(path, users, lists):
+    with open(path, "w") as f:
+        f.write("user_id,item_id\n")
+        for u, row in zip(users, lists):
+            f.writelines(f"{u},{i}\n" for i in row if i >= 0)
+
+
+def top_lists(users, items, seen, k=20, block=1000):
+    """Full-ranking lists from factors, for quality only."""
+    out = np.empty((len(users), k), np.int32)
+    for lo in range(0, len(users), block):
+        s = users[lo : lo + block] @ items.T
+        part = seen[lo : lo + block]
+        s[np.repeat(np.arange(part.shape[0]), np.diff(part.indptr)), part.indices] = -np.inf
+        top = np.argpartition(-s, k, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(s, top, 1), axis=1, kind="stable")
+        out[lo : lo + block] = np.take_along_axis(top, order, 1)
+    return out
+
+
+def loss(m, users, items):
+    """The loss of docs/models/ials.md, in double."""
+    a, reg, nu = ARGS["unobserved_weight"], ARGS["reg"], ARGS["reg_exponent"]
+    P, Q = users.astype(np.float64), items.astype(np.float64)
+    total = a * float(((P.T @ P) * (Q.T @ Q)).sum())
+    for lo in range(0, m.shape[0], 4096):
+        part = m[lo : lo + 4096]
+        rows = np.repeat(np.arange(lo, lo + part.shape[0]), np.diff(part.indptr))
+        x = np.einsum("nk,nk->n", users[rows], items[part.indices], dtype=np.float64)
+        total += float((part.data * (1 - x) ** 2).sum())
+    n_u, n_i = np.diff(m.indptr), np.bincount(m.indices, minlength=m.shape[1])
+    total += reg * float(((n_u + a * m.shape[1]) ** nu * (P * P).sum(1)).sum())
+    return total + reg * float(((n_i + a * m.shape[0]) ** nu * (Q * Q).sum(1)).sum())
+
+
+def knn():
+    from implicit.nearest_neighbours import CosineRecommender
+
+    m = matrix()
+    watch = Watch()
+    model = CosineRecommender(K=ARGS["neighbors"], num_threads=THREADS)
+    model.fit(m, show_progress=False)
+    out = watch.read()
+    if ARGS.get("lists"):
+        users = np.arange(m.shape[0])
+        ids, _ = model.recommend(users, m, N=20)
+        write_lists(ARGS["lists"], users, ids)
+    return out
+
+
+def als_implicit():
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    m = matrix()
+    # Its loss weighs unobserved pairs 1: nearly the same problem divided by unobserved_weight; it
+    # regularises all rows alike, so by the mean of ours.
+    a, nu = ARGS["unobserved_weight"], ARGS["reg_exponent"]
+    confidence = m.copy()
+    confidence.data[:] = 1 + 1 / a
+    scale = [((m.nnz / n + a * other) ** nu) / a for n, other in (m.shape, m.shape[::-1])]
+    model = AlternatingLeastSquares(
+        factors=ARGS["factors"],
+        regularization=ARGS["reg"] * sum(scale) / 2,
+        alpha=1.0,
+        iterations=ARGS["epochs"],
+        use_cg=ARGS["solver"] == "cg",
+        num_threads=THREADS,
+        random_state=42,
+    )
+    epochs, cpu = [], [time.process_time()]
+
+    def on_epoch(_, seconds, __):
+        epochs.append(seconds)
+        cpu.append(time.process_time())
+
+    watch = Watch()
+    model.fit(confidence, show_progress=False, callback=on_epoch)
+    out = {**watch.read(), "epoch_seconds": epochs, "epoch_cpu_seconds": np.diff(cpu).tolist()}
+    if ARGS.get("lists"):
+        write_lists(
+            ARGS["lists"], range(m.shape[0]), top_lists(model.user_factors, model.item_factors, m)
+        )
+    return out
+
+
+def als_irspack():
+    from irspack import IALSRecommender
+
+    m = matrix()
+    watch = Watch()
+    r = IALSRecommender(
+        m,
+        n_components=ARGS["factors"],
+        alpha0=ARGS["unobserved_weight"],
+        reg=ARGS["reg"],
+        nu=ARGS["reg_exponent"],
+        solver_type={"cg": "CG", "exact": "CHOLESKY", "ials++": "IALSPP"}[ARGS["solver"]],
+        n_threads=THREADS,
+        random_seed=42,
+    )
+    trainer = r._create_trainer()
+    spent, epochs, losses = watch.read(), [], []
+    for _ in range(ARGS["epochs"]):
+        watch = Watch()
+        trainer.run_epoch()
+        epochs.append(watch.read())
+        if ARGS.get("loss"):
+            losses.append(loss(m, trainer.core_trainer.user, trainer.core_trainer.item))
+    out = {k: spent[k] + sum(e[k] for e in epochs) for k in spent}
+    out.update({"epoch_" + k: [e[k] for e in epochs] for k in spent})
+    if losses:
+        out["loss"] = losses
+    if ARGS.get("lists"):
+        users, items = trainer.core_trainer.user, trainer.core_trainer.item
+        write_lists(ARGS["lists"], range(m.shape[0]), top_lists(users, items, m))
+    return out
+
+
+def implicit_model(m):
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    model = AlternatingLeastSquares(
+        factors=ARGS["factors"], iterations=ARGS["epochs"], num_threads=THREADS, random_state=42
+    )
+    model.fit(m, show_progress=False)
+    return model
+
+
+def recommend():
+    m = matrix()
+    model = implicit_model(m)
+    users = np.arange(m.shape[0])
+    watch = Watch()
+    model.recommend(users, m, N=ARGS["k"], filter_already_liked_items=True)
+    return watch.read()
+
+
+def evaluate():
+    from implicit.evaluation import ranking_metrics_at_k
+
+    m = matrix()
+    test = sp.load_npz(ARGS["test"]).astype(np.float32)
+    model = implicit_model(m)
+    watch = Watch()
+    r = ranking_metrics_at_k(model, m, test, K=20, show_progress=False, num_threads=THREADS)
+    return {**watch.read(), "metrics": {k: float(v) for k, v in r.items()}}
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]]()))

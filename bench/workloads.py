@@ -1,0 +1,334 @@
+"""The table of workloads: who runs what on which data, and how seconds are read.
+
+A contender's key names the seconds that the program or the library call reports, without process
+start and without reading prepared input (timing "library"); without a key the whole process is
+timed (timing "process").
+"""
+
+import json
+import os
+import sys
+
+from child import run_child
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+IALS = {"unobserved_weight": 0.1, "reg": 0.003, "reg_exponent": 1}
+# On Gowalla, by a validation part of its train file (README.md).
+IALS_GOWALLA = dict(IALS, unobserved_weight=0.01)
+
+
+def akin(name, argv, key=None):
+    """key: where the record of the program holds seconds; None = the process is timed."""
+    return {"name": name, "is_akin": True, "argv": argv, "key": key}
+
+
+def peer(o, name, task, key="seconds", **args):
+    argv = [sys.executable, f"{HERE}/peers.py", task, json.dumps({"threads": o.threads, **args})]
+    return {"name": name, "is_akin": False, "argv": argv, "key": key}
+
+
+def fit(o, data, model, params, feedback=None, **options):
+    argv = [f"{o.build}/bench/bench_fit", data, model, "--params", json.dumps(params)]
+    argv += ["--threads", str(o.threads)]
+    argv += ["--feedback", json.dumps(feedback)] if feedback else []
+    for key, value in options.items():
+        argv += [f"--{key}", str(value)]
+    return argv
+
+
+# ---- quality on Gowalla: one evaluation for all ----
+
+
+def score(runner, argv):
+    o = runner.o
+    argv = (
+        [runner.akin, "evaluate", "--train", f"{o.data}/gowalla/train.akin", "--test"]
+        + [f"{o.data}/gowalla/test.akin", "--metrics", "recall@20,ndcg@20", "--bootstrap", "0"]
+        + argv
+        + ["--json", "--quiet", "--threads", str(o.threads)]
+    )
+    metrics = run_child(argv, runner.env)[0]["results"][0]["metrics"]
+    return "recall {:.4f} ndcg {:.4f}".format(
+        *(metrics[m]["value"] for m in ("recall@20", "ndcg@20"))
+    )
+
+
+def gowalla_quality(models, peers):
+    """models: name → akin's parameters; peers: name → peers.py argv (with lists)."""
+
+    def after(runner, rows):
+        out = {}
+        for name, (model, params) in models.items():
+            sets = [x for k, v in params.items() for x in ("--set", f"{k}={v}")]
+            out[name] = score(runner, ["--model", model] + sets)
+        for name in peers:
+            out[name] = score(
+                runner, ["--lists", f"{runner.o.data}/lists-{name.replace(' ', '-')}.csv"]
+            )
+        return out
+
+    return after
+
+
+def lists(o, name):
+    return f"{o.data}/lists-{name.replace(' ', '-')}.csv"
+
+
+# ---- the workloads ----
+
+
+def ingest(o):
+    for order in ("shuffled", "by-time"):
+        path = f"{o.data}/synth-{o.events}/{order}.csv"
+        out = f"{o.data}/ingest.akin"
+        peers = [peer(o, n, f"ingest_{n}", path=path) for n in ("duckdb", "polars", "pandas")]
+        yield {
+            "name": f"ingest-{order}",
+            "what": f"csv, {order} → validated, ids, deduplicated, CSR both ways",
+            "unit": "s",
+            "needs": [path],
+            "contenders": [
+                akin(
+                    "in memory",
+                    [f"{o.build}/bench/bench_ingest", path, "--threads", str(o.threads)],
+                    "seconds",
+                ),
+                akin(
+                    "prepare -o (process)",
+                    [
+                        f"{o.build}/akin",
+                        "prepare",
+                        path,
+                        "-o",
+                        out,
+                        "--threads",
+                        str(o.threads),
+                        "--quiet",
+                        "--json",
+                    ],
+                ),
+            ]
+            + peers,
+        }
+
+
+def itemknn(o):
+    same = {"similarity": "cosine", "neighbors": 100, "damping": 0, "keep": "target"}
+    g, s = f"{o.data}/gowalla", f"{o.data}/synth-{o.events}"
+    key = "fit_seconds"
+    yield {
+        "name": "itemknn-gowalla",
+        "what": "item kNN fit, cosine, 100 neighbours, Gowalla",
+        "unit": "s",
+        "needs": [f"{g}/train.akin"],
+        "contenders": [
+            akin("cosine 100", fit(o, f"{g}/train.akin", "itemknn", same), key),
+            akin("defaults", fit(o, f"{g}/train.akin", "itemknn", {}), key),
+            peer(
+                o,
+                "implicit cosine",
+                "knn",
+                matrix=f"{g}/train.npz",
+                neighbors=100,
+                lists=lists(o, "implicit cosine"),
+            ),
+        ],
+        "after": gowalla_quality(
+            {"cosine 100": ("itemknn", same), "defaults": ("itemknn", {})}, ["implicit cosine"]
+        ),
+    }
+    positive = {"positive": "value >= 4"}
+    yield {
+        "name": "itemknn-synth",
+        "what": "item kNN fit, cosine, 100 neighbours, ML-20M-shaped positives",
+        "unit": "s",
+        "needs": [f"{s}/synth.akin"],
+        "contenders": [
+            akin("cosine 100", fit(o, f"{s}/synth.akin", "itemknn", same, positive), key),
+            akin("defaults", fit(o, f"{s}/synth.akin", "itemknn", {}, positive), key),
+            peer(o, "implicit cosine", "knn", matrix=f"{s}/positives.npz", neighbors=100),
+        ],
+    }
+
+
+def als_peers(o, rule, matrix, factors, epochs, key, exact, with_lists=False):
+    common = dict(rule, matrix=matrix, factors=factors, epochs=epochs)
+    kinds = [
+        ("implicit CG", "als_implicit", "cg"),
+        ("irspack CG", "als_irspack", "cg"),
+        ("irspack iALS++", "als_irspack", "ials++"),
+    ]
+    kinds += [("irspack exact", "als_irspack", "exact")] if exact else []
+    return [
+        peer(
+            o, name, task, key, solver=solver, lists=lists(o, name) if with_lists else "", **common
+        )
+        for name, task, solver in kinds
+    ]
+
+
+def ials(o):
+    g, s = f"{o.data}/gowalla", f"{o.data}/synth-{o.events}"
+    positive = {"positive": "value >= 4"}
+    for factors in (64, 128, 256):
+        yield {
+            "name": f"ials-synth-{factors}",
+            "what": f"implicit ALS, seconds an epoch, {factors} factors, ML-20M-shaped positives",
+            "unit": "s/epoch",
+            "needs": [f"{s}/synth.akin"],
+            "contenders": [
+                akin(
+                    solver,
+                    fit(
+                        o,
+                        f"{s}/synth.akin",
+                        "ials",
+                        dict(IALS, factors=factors, epochs=3, solver=solver),
+                        positive,
+                    ),
+                    "epoch_seconds",
+                )
+                for solver in ("cholesky", "block")
+            ]
+            + als_peers(o, IALS, f"{s}/positives.npz", factors, 3, "epoch_seconds", factors == 64),
+        }
+    params = {
+        s: dict(IALS_GOWALLA, factors=128, epochs=15, solver=s) for s in ("cholesky", "block")
+    }
+    contenders = [
+        akin(n, fit(o, f"{g}/train.akin", "ials", p), "fit_seconds") for n, p in params.items()
+    ]
+    peers = als_peers(o, IALS_GOWALLA, f"{g}/train.npz", 128, 15, "seconds", False, True)
+    yield {
+        "name": "ials-gowalla",
+        "what": "implicit ALS, 15 epochs, 128 factors, Gowalla; quality",
+        "unit": "s",
+        "needs": [f"{g}/train.akin"],
+        "contenders": contenders + peers,
+        "after": gowalla_quality(
+            {n: ("ials", p) for n, p in params.items()}, [p["name"] for p in peers]
+        ),
+    }
+
+
+def objective(o):
+    """Time to the same loss: what irspack CG reaches in 10 epochs."""
+    g, s = f"{o.data}/gowalla", f"{o.data}/synth-{o.events}"
+    sets = [("gowalla", IALS_GOWALLA, f"{g}/train.akin", f"{g}/train.npz", None)]
+    sets += [("synth", IALS, f"{s}/synth.akin", f"{s}/positives.npz", {"positive": "value >= 4"})]
+    for name, params, data, matrix, rule in sets:
+        common = dict(params, factors=128, epochs=10)
+        contenders = [
+            akin(solver, fit(o, data, "ials", dict(common, solver=solver), rule), "epoch_seconds")
+            for solver in ("cholesky", "block")
+        ]
+        contenders += [
+            peer(o, n, "als_irspack", "epoch_seconds", solver=k, matrix=matrix, loss=1, **common)
+            for n, k in (("irspack CG", "cg"), ("irspack iALS++", "ials++"))
+        ]
+
+        def after(runner, rows, data=data, rule=rule, common=common):
+            losses = {n: r["last"].get("loss") for n, r in rows.items()}
+            for solver in ("cholesky", "block"):  # the loss costs time, so it is logged apart
+                argv = fit(runner.o, data, "ials", dict(common, solver=solver, log_loss=True), rule)
+                losses[solver] = run_child(argv, runner.env)[0]["loss"]
+            goal = losses["irspack CG"][-1]
+            out = {}
+            for n, row in rows.items():
+                row["loss"] = losses[n]
+                epochs = next((i + 1 for i, x in enumerate(losses[n]) if x <= goal), None)
+                row["epochs_to_goal"] = epochs
+                row["seconds_to_goal"] = epochs and epochs * row["median"]
+                out[n] = (
+                    f"{epochs} epochs = {epochs * row['median']:.2f} s" if epochs else "not in 10"
+                )
+            return out
+
+        yield {
+            "name": f"objective-{name}",
+            "what": f"implicit ALS, 128 factors, {name}: to the loss of irspack CG after 10 epochs",
+            "unit": "s/epoch",
+            "needs": [data],
+            "contenders": contenders,
+            "after": after,
+        }
+
+
+def recommend(o):
+    sets = [("gowalla", f"{o.data}/gowalla/train", None, "")]
+    base = f"{o.data}/synth-{o.events}"
+    sets += [("synth", base, {"positive": "value >= 4"}, "synth")]
+    for name, path, rule, kind in sets:
+        data = f"{path}.akin" if not kind else f"{path}/synth.akin"
+        matrix = f"{path}.npz" if not kind else f"{path}/positives.npz"
+        model = f"{o.data}/recommend-{name}.akin"
+        params = {"factors": 128, "epochs": 2, "solver": "block"}
+        yield {
+            "name": f"recommend-{name}",
+            "what": f"top 20 for all users, 128 factors, seen left out, {name}",
+            "unit": "s",
+            "needs": [data],
+            "before": (data, model, params, rule),
+            "contenders": [
+                akin("in process", fit(o, data, "ials", params, rule, lists=20), "lists_seconds"),
+                akin(
+                    "recommend --all (process)",
+                    [
+                        f"{o.build}/akin",
+                        "recommend",
+                        model,
+                        "--all",
+                        "-k",
+                        "20",
+                        "-o",
+                        f"{o.data}/lists.csv",
+                        "--threads",
+                        str(o.threads),
+                        "--quiet",
+                    ],
+                ),
+                peer(o, "implicit", "recommend", matrix=matrix, factors=128, epochs=2, k=20),
+            ],
+        }
+
+
+def evaluate(o):
+    g = f"{o.data}/gowalla"
+    model = f"{o.data}/evaluate.akin"
+    argv = [
+        f"{o.build}/akin",
+        "evaluate",
+        "--train",
+        f"{g}/train.akin",
+        "--test",
+        f"{g}/test.akin",
+        "--from",
+        model,
+    ]
+    argv += ["--metrics", "recall@20,ndcg@20", "--json", "--quiet", "--threads", str(o.threads)]
+    key = "evaluate_seconds"
+    yield {
+        "name": "evaluate-gowalla",
+        "what": "full ranking of 29,858 users, 128 factors: recall@20, ndcg@20",
+        "unit": "s",
+        "needs": [f"{g}/train.akin"],
+        "before": (f"{g}/train.akin", model, {"factors": 128, "epochs": 2}, None),
+        "contenders": [
+            akin("no intervals", argv + ["--bootstrap", "0"], key),
+            akin("1000 resamples", argv, key),
+            peer(
+                o,
+                "implicit",
+                "evaluate",
+                matrix=f"{g}/train.npz",
+                test=f"{g}/test.npz",
+                factors=128,
+                epochs=2,
+            ),
+        ],
+    }
+
+
+def all_workloads(o):
+    for group in (ingest, itemknn, ials, objective, recommend, evaluate):
+        yield from group(o)
