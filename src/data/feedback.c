@@ -206,8 +206,7 @@ static akin_status weights_set(struct feedback *f, const json_t *weights, akin_e
         AKIN_FAIL(AKIN_E_MEMORY, "event_weights: out of memory");
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)weights, name, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)weights, name, value) {
         double weight = 0;
         if (!weight_of(value, &weight))
             AKIN_FAIL(AKIN_E_ARG, "event_weights: weight of '%.60s' must be a number >= 0", name);
@@ -265,8 +264,7 @@ akin_status feedback_create(akin_ctx *ctx, const struct feedback_params *p,
     const char *name;
     json_t *value;
     AKIN_TRY(create(ctx, p, types, now, out, err));
-    json_object_foreach((*out)->event_weights, name, value)
-    {
+    json_object_foreach((*out)->event_weights, name, value) {
         if ((*out)->n_types == 0 || strtab_find(&(*out)->types, name, strlen(name)) < 0)
             log_write(ctx, AKIN_LOG_WARN, "event_weights: no event has the type '%.60s'", name);
     }

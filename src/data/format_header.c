@@ -118,8 +118,7 @@ static bool names_hit(const struct read_plan *plan, const json_t *columns)
             return true;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)columns, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)columns, key, value) {
         for (int i = 0; json_is_string(value) && i < plan->n_cols; i++)
             if (strcmp(plan->name[i], json_string_value(value)) == 0)
                 return true;

@@ -72,8 +72,7 @@ static akin_status columns_explicit(const struct prepare_params *p, const struct
     akin_status status = AKIN_OK;
     const char *key;
     json_t *value;
-    json_object_foreach(p->columns, key, value)
-    {
+    json_object_foreach(p->columns, key, value) {
         size_t k = 0;
         while (k < sizeof keys / sizeof *keys && strcmp(keys[k].key, key) != 0)
             k++;

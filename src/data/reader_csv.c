@@ -97,6 +97,13 @@ int64_t csv_record(struct chunk *c, const char *text, int64_t n, int64_t from, b
     buf_clear(&c->scratch);
     for (;;) {
         struct cell cell;
+        if (p > reach) { /* too long: a quote out here opens nothing, whatever the pieces are */
+            const char *stop = p < n ? memchr(text + p, '\n', (size_t)(n - p)) : NULL;
+            if (!stop && !is_last)
+                return -1;
+            *at = stop ? stop - text + 1 : n;
+            return -2;
+        }
         if (plan->sep == ' ' && !plan->is_double) {
             while (p < n && (text[p] == ' ' || text[p] == '\t'))
                 p++;

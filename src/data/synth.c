@@ -215,8 +215,7 @@ static akin_status write_readme(const struct synth_world *w, const char *dir, in
                " | user_id, item_id, tag, time |\n\n| parameter | value |\n|---|---|\n",
                akin_version(), w->p.events, w->p.context ? ", event_type, device, hour" : "",
                w->p.items, w->p.users, n_tags);
-    json_object_foreach(params, key, value)
-    {
+    json_object_foreach(params, key, value) {
         char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
         if (!dump)
             AKIN_FAIL(AKIN_E_MEMORY, "synth: out of memory for the parameters");

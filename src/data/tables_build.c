@@ -76,8 +76,7 @@ akin_status rawtable_name(struct rawtable *t, enum table_kind kind, const json_t
     if (!t->plan->has_header && t->plan->format != FORMAT_JSONL)
         names_bare(t, kind);
     plan_names(t->plan, names, sizeof names);
-    json_object_foreach((json_t *)(uintptr_t)columns, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)columns, key, value) {
         const char *name = json_string_value(value);
         int col = name ? plan_column(t->plan, name) : -1;
         if (col < 0)

@@ -51,7 +51,7 @@ typedef int32_t lanes_i __attribute__((vector_size(4 * LANES)));
 static int64_t wins_of_lanes(const struct auc_key *pos, int32_t n_pos, const struct auc_key *neg,
                              int32_t n_neg)
 {
-    lanes_f score;
+    lanes_f score = {0};
     lanes_i sum = {0};
     int64_t wins = 0;
     for (int j = 0; j < LANES; j++)

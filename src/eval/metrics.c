@@ -294,7 +294,10 @@ akin_status metric_parse_list(akin_ctx *ctx, const char *comma_separated,
         if (size == 0)
             break;
         char word[64];
-        text_copy(word, size + 1 < sizeof word ? size + 1 : sizeof word, p);
+        if (size >= sizeof word)
+            AKIN_FAIL(AKIN_E_ARG, "metric '%.40s...': %zu bytes (at most %zu)", p, size,
+                      sizeof word - 1);
+        text_copy(word, size + 1, p);
         MEM_GROW(ctx, list, cap, count + 1);
         AKIN_TRY(metric_parse(word, dialect, &list[count], err));
         for (int32_t i = 0; i < count; i++)

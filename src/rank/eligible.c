@@ -317,8 +317,8 @@ akin_status askers_build(struct ranker *r, struct rank_worker *w, const struct e
         n_out += queries[j].hist.n + (opt->exclude ? opt->n_exclude[first + j] : 0);
         n_in += e->ok_seen ? queries[j].hist.n : 0;
     }
-    MEM_GROW(r->ctx, w->out, w->out_cap, n_out);
-    MEM_GROW(r->ctx, w->in, w->in_cap, n_in);
+    MEM_GROW(r->ctx, w->out, w->out_cap, n_out + 1); /* never NULL: offsets are added below */
+    MEM_GROW(r->ctx, w->in, w->in_cap, n_in + 1);
     for (int32_t j = 0; j < m; j++) {
         struct asker *a = &w->asker[j];
         const int32_t *ex = opt->exclude ? opt->exclude[first + j] : NULL;

@@ -2,9 +2,9 @@
 #include "akin/akin.h"
 #include "core/ctx.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -241,10 +241,8 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dataset),
-        cmocka_unit_test(test_recommend),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_save_open_similar_evaluate),
+        cmocka_unit_test(test_dataset),       cmocka_unit_test(test_recommend),
+        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_save_open_similar_evaluate),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

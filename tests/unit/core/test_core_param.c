@@ -166,8 +166,7 @@ static void test_messages(void **state)
     bad(b, "{\"biases\":\"maybe\"}", "toy: biases=maybe (must be true or false)");
     bad(b, "{\"title\":1.5}", "toy: title=1.5 (must be text; put it in quotes)");
     bad(b, "{\"solver\":\"lu\"}", "toy: solver=lu (must be cholesky|cg|8)");
-    bad(b, "{\"memory\":\"2 M\"}",
-        "toy: memory=2 M (must be a size such as 512MiB, 2GB or 1000)");
+    bad(b, "{\"memory\":\"2 M\"}", "toy: memory=2 M (must be a size such as 512MiB, 2GB or 1000)");
     bad(b, "{\"memory\":\"9TB\"}", "toy: memory=9TB (must be 0..1000000000000 bytes)");
     bad(b, "{\"metrics\":{}}", "toy: metrics={...} (must be a list such as [a, b] or a,b)");
     bad(b, "{\"metrics\":\"a,,b\"}", "toy: metrics=a,,b (must be a list such as [a, b] or a,b)");

@@ -74,8 +74,7 @@ static inline int64_t defects_sum(const struct prepared *r)
     const char *key;
     json_t *n;
     int64_t sum = 0;
-    json_object_foreach(json_object_get(r->report, "dropped"), key, n)
-    {
+    json_object_foreach(json_object_get(r->report, "dropped"), key, n) {
         sum += json_integer_value(n);
     }
     return sum;

@@ -131,8 +131,7 @@ static inline int64_t fixture_compare(const char *path, const json_t *want, cons
     if (json_is_object(want)) {
         const char *key;
         json_t *value;
-        json_object_foreach((json_t *)(uintptr_t)want, key, value)
-        {
+        json_object_foreach((json_t *)(uintptr_t)want, key, value) {
             snprintf(inner, sizeof inner, "%.180s.%s", path, key);
             n += fixture_compare(inner, value, json_object_get(have, key));
         }

@@ -1,0 +1,56 @@
+#!/bin/sh
+# make_corpus.sh [AKIN]: makes the starting inputs of the targets dataset and model again, which a
+# new version of the file formats asks for. AKIN: the program, default build/akin.
+set -eu
+cd "$(dirname "$0")/../.."
+akin=$(realpath "${1:-build/akin}")
+corpus=$PWD/tests/fuzz/corpus
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+cat > events.csv <<END
+user_id,item_id,value,time,event_type,text
+a,1,1,100,view,
+a,2,5,200,buy,good
+b,1,4,100,view,
+b,3,2,250,view,so so
+c,2,3,300,buy,
+c,3,4,310,view,
+c,1,5,320,buy,
+d,4,1,50,view,
+END
+cat > items.csv <<END
+item_id,title,genres,year,votes,mean
+1,One,Drama|Comedy,1990,10,3.5
+2,Two,Comedy,2000,3,4
+3,Three,,,,
+5,Five,Drama,2010,1,2
+END
+printf 'user_id,group\na,x\nb,y\nc,x\n' > users.csv
+printf 'user_id,item_id,tag,time\na,1,slow,7\nb,1,fun,8\nc,5,fun,9\n' > tags.csv
+printf 'u,1\nu,2\nv,1\n' > plain.csv
+
+model() { # NAME DATA MODEL SETTINGS
+    name=$1 from=$2 type=$3
+    shift 3
+    for s in "$@"; do set -- "$@" --set "$s"; shift; done
+    "$akin" train "$from" --model "$type" "$@" -o "$corpus/model/$name" --quiet > /dev/null
+}
+mkdir -p "$corpus/dataset" "$corpus/model"
+"$akin" prepare events.csv --items items.csv --users users.csv --tags tags.csv -o all.akin \
+    --quiet > /dev/null
+"$akin" prepare plain.csv --format csv --no-header --columns user_id=1,item_id=2 -o plain.akin \
+    --quiet > /dev/null
+cp all.akin "$corpus/dataset/all"
+cp plain.akin "$corpus/dataset/plain"
+"$akin" split all.akin --by users:0.5 -o "$corpus/dataset/train" \
+    --test-out "$corpus/dataset/test" --quiet > /dev/null
+model popular all.akin popular
+model popular-segment all.akin popular method=damped_mean segment=group
+model popular-columns all.akin popular method=columns mean_column=mean count_column=votes
+model together all.akin together min_count=1
+model itemknn plain.akin itemknn neighbors=3
+model itemknn-rating all.akin itemknn mode=rating similarity=pearson
+model ials plain.akin ials factors=2 epochs=1
+model ials-bias all.akin ials factors=2 epochs=1 biases=true
+model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'
