@@ -38,6 +38,10 @@ grep -q 'report: ' "$dir/out"
 sed -n '/^model/,$p' "$dir/out"
 echo "bare: ./demo took $took s from clone to report (limit 300)"
 [ "$took" -le 300 ]
-env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root AKIN_DATA=/data \
-    chroot "$dir/root" /bin/sh -c 'cd /akin && ./test quick' | tail -5
+start=$(date +%s)
+env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    chroot "$dir/root" /bin/sh -c 'cd /akin && ./test quick' >"$dir/out" 2>&1 ||
+    { tail -40 "$dir/out"; exit 1; }
+tail -4 "$dir/out"
+echo "bare: ./test quick took $(($(date +%s) - start)) s"
 echo "1 passed, 0 failed"

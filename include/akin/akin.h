@@ -4,8 +4,8 @@
  * C99, C++ clean. Nothing here is ABI-stable before 1.0 (see VERSIONING.md).
  *
  * Conventions
- *   Errors   every fallible call returns akin_status and fills an optional, caller-owned akin_error.
- *            On failure outputs are untouched unless a function says otherwise.
+ *   Errors   every fallible call returns akin_status and fills an optional, caller-owned
+ *            akin_error. On failure outputs are untouched unless a function says otherwise.
  *   Owners   a pointer got from *_open, *_create or *_train is freed by the matching *_free.
  *            Strings returned through `char **` are freed by akin_string_free.
  *   Threads  one akin_ctx serves one calling thread at a time and runs its own workers; several
@@ -60,10 +60,10 @@ typedef enum akin_status {
 
 /* Filled on failure. 256 bytes; the message names the thing, the value and the limit. */
 typedef struct akin_error {
-    int32_t code;       /* an akin_status */
-    int32_t line;       /* source line that raised it */
-    char file[40];      /* source file, last path component */
-    char message[208];  /* NUL-terminated UTF-8 */
+    int32_t code;      /* an akin_status */
+    int32_t line;      /* source line that raised it */
+    char file[40];     /* source file, last path component */
+    char message[208]; /* NUL-terminated UTF-8 */
 } akin_error;
 
 /*
@@ -83,8 +83,8 @@ typedef struct akin_ctx akin_ctx;
 
 /* Every field is 8 bytes; zero means the default. */
 typedef struct akin_ctx_options {
-    int64_t threads;      /* worker threads, 0 = all the machine's cores, at most 1024 */
-    uint64_t seed;        /* of every random draw; 0 is a seed like another (default 42 in the CLI) */
+    int64_t threads; /* worker threads, 0 = all the machine's cores, at most 1024 */
+    uint64_t seed;   /* of every random draw; 0 is a seed like another (default 42 in the CLI) */
     int64_t memory_limit; /* bytes, 0 = none; kept: an allocation beyond fails with E_MEMORY */
     const char *isa;      /* "ref", "avx2", "avx512", "neon"; NULL = the best here */
 } akin_ctx_options;
@@ -166,15 +166,15 @@ enum {
 
 /* One row: CLI flags, config keys, HTTP, docs, tuner and model card derive from it. */
 typedef struct akin_param {
-    const char *name;          /* snake_case; on the command line `_` is `-` */
+    const char *name; /* snake_case; on the command line `_` is `-` */
     akin_param_type type;
-    uint32_t flags;            /* AKIN_PARAM_* */
-    size_t offset;             /* internal: where the value lands in the owner's struct */
-    const char *default_text;  /* as a user would type it; NULL = absent */
-    double lo, hi;             /* bounds, inclusive, of INT, REAL, SIZE */
-    const char *choices;       /* CHOICE: "a|b|c" */
-    const char *unit;          /* "days", "bytes", … or "" */
-    const char *help;          /* one sentence */
+    uint32_t flags;           /* AKIN_PARAM_* */
+    size_t offset;            /* internal: where the value lands in the owner's struct */
+    const char *default_text; /* as a user would type it; NULL = absent */
+    double lo, hi;            /* bounds, inclusive, of INT, REAL, SIZE */
+    const char *choices;      /* CHOICE: "a|b|c" */
+    const char *unit;         /* "days", "bytes", … or "" */
+    const char *help;         /* one sentence */
 } akin_param;
 
 /* ---- Operations --------------------------------------------------------------------------- */
@@ -189,9 +189,9 @@ enum { AKIN_OP_GROUPS = 4 };
 
 /* What the program's subcommands, YAML stages and HTTP jobs are made of. */
 typedef struct akin_op {
-    const char *name;    /* "prepare" */
-    const char *summary; /* one line */
-    const char *example; /* command lines that work, newline-separated */
+    const char *name;                        /* "prepare" */
+    const char *summary;                     /* one line */
+    const char *example;                     /* command lines that work, newline-separated */
     akin_param_group groups[AKIN_OP_GROUPS]; /* a name found in an earlier group hides later ones */
     size_t n_groups;
 } akin_op;
@@ -273,10 +273,10 @@ typedef struct akin_query {
     const char *const *item_ids; /* history of this second, oldest first, n_items of them */
     const double *weights;       /* one per item, or NULL = 1 */
     int64_t n_items;
-    int64_t now;                 /* Unix seconds; 0 = newest time in the training data */
-    int64_t k;                   /* length of the list, 0 = 10 */
-    const char *filter;          /* expression over item attributes, or NULL */
-    int64_t include_seen;        /* 1 = items of the history may come back */
+    int64_t now;          /* Unix seconds; 0 = newest time in the training data */
+    int64_t k;            /* length of the list, 0 = 10 */
+    const char *filter;   /* expression over item attributes, or NULL */
+    int64_t include_seen; /* 1 = items of the history may come back */
 } akin_query;
 
 typedef struct akin_item {

@@ -23,8 +23,10 @@ akin_status asker_user(const struct asker *a, const char *id, int32_t *out, akin
     akin_status status = AKIN_OK;
     *out = ids_find(&a->m->users, id, strlen(id));
     if (*out < 0)
-        AKIN_FAIL(AKIN_E_NOT_FOUND, "user '%s' is not in the model (%d users; give --history for "
-                  "an unknown one)", id, a->m->users.n);
+        AKIN_FAIL(AKIN_E_NOT_FOUND,
+                  "user '%s' is not in the model (%d users; give --history for "
+                  "an unknown one)",
+                  id, a->m->users.n);
 done:
     return status;
 }

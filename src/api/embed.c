@@ -27,7 +27,7 @@ struct akin_model {
     uint64_t *allowed; /* bitmaps of the last filter text: $seen false and true */
     uint64_t *allowed_seen;
     char *filter;
-    char *names;  /* item ids with a NUL behind each, item i at items.off[i] + i */
+    char *names; /* item ids with a NUL behind each, item i at items.off[i] + i */
 };
 
 /* ---- datasets ---- */
@@ -334,6 +334,25 @@ done:
     return status;
 }
 
+struct evaluate_keys {
+    const char *metrics;
+    int64_t exclude_seen;
+    int64_t cold_users;
+    int64_t clip;
+    int64_t segments;
+    int64_t allow_leakage;
+    int64_t bootstrap;
+};
+static const akin_param evaluate_rows[] = {
+    PARAM_TEXT(struct evaluate_keys, metrics, "recall@20,ndcg@20", 0, "comma-separated"),
+    PARAM_BOOL(struct evaluate_keys, exclude_seen, "true", 0, "leave seen items out"),
+    PARAM_BOOL(struct evaluate_keys, cold_users, "true", 0, "count users not in train"),
+    PARAM_BOOL(struct evaluate_keys, clip, "true", 0, "clip predicted ratings"),
+    PARAM_BOOL(struct evaluate_keys, segments, "false", 0, "also by warmth and popularity"),
+    PARAM_BOOL(struct evaluate_keys, allow_leakage, "false", 0, "even on trained pairs"),
+    PARAM_INT(struct evaluate_keys, bootstrap, "1000", 0, 100000, "resamples", 0, "0 = none"),
+};
+
 akin_status akin_evaluate(akin_ctx *ctx, akin_model *model, const akin_dataset *test,
                           const char *params, char **result, akin_error *err)
 {
@@ -343,19 +362,23 @@ akin_status akin_evaluate(akin_ctx *ctx, akin_model *model, const akin_dataset *
     int32_t n_metrics;
     struct test_view view = {0};
     struct eval_result r = {0};
+    struct evaluate_keys keys;
+    struct arena arena;
+    arena_init(&arena, ctx);
     AKIN_TRY(parse_params(params, &object, err));
-    AKIN_TRY(metric_parse_list(ctx, json_text(object, "metrics", "recall@20,ndcg@20"),
-                               DIALECT_AKIN, &metrics, &n_metrics, err));
-    const struct eval_options opt = {
-        .metrics = metrics,
-        .n_metrics = n_metrics,
-        .include_seen = json_is_false(json_object_get(object, "exclude_seen")),
-        .with_cold_users = !json_is_false(json_object_get(object, "cold_users")),
-        .clip = !json_is_false(json_object_get(object, "clip")),
-        .allow_leakage = json_is_true(json_object_get(object, "allow_leakage")),
-        .bootstrap = (int32_t)json_int(object, "bootstrap", 1000)};
-    AKIN_TRY(test_view_build(ctx, test->ds, &model->m->users, &model->m->items,
-                             model->m->feedback, &view, err));
+    AKIN_TRY(param_parse("evaluate", evaluate_rows, PARAM_COUNT(evaluate_rows), object, &arena,
+                         &keys, err));
+    AKIN_TRY(metric_parse_list(ctx, keys.metrics, DIALECT_AKIN, &metrics, &n_metrics, err));
+    const struct eval_options opt = {.metrics = metrics,
+                                     .n_metrics = n_metrics,
+                                     .include_seen = !keys.exclude_seen,
+                                     .with_cold_users = keys.cold_users != 0,
+                                     .clip = keys.clip != 0,
+                                     .segments = keys.segments != 0,
+                                     .allow_leakage = keys.allow_leakage != 0,
+                                     .bootstrap = (int32_t)keys.bootstrap};
+    AKIN_TRY(test_view_build(ctx, test->ds, &model->m->users, &model->m->items, model->m->feedback,
+                             &view, err));
     AKIN_TRY(evaluate_model(ctx, model->m, &view, &opt, &r, err));
     json = eval_result_json(&r, &opt);
     *result = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -365,6 +388,7 @@ done:
     eval_result_free(ctx, &r);
     test_view_free(&view);
     mem_free(ctx, metrics);
+    arena_free(&arena);
     json_decref(json);
     json_decref(object);
     return status;

@@ -85,8 +85,7 @@ static akin_status json_line(akin_ctx *ctx, const char *line, const char *path, 
     if (!user)
         AKIN_FAIL(AKIN_E_INPUT, "%s:%lld: no user_id", path, (long long)number);
     int32_t u = ids_find(users, user, strlen(user));
-    json_array_foreach(json_object_get(object, "items"), i, row)
-    {
+    json_array_foreach(json_object_get(object, "items"), i, row) {
         const char *item = json_string_value(json_object_get(row, "item_id"));
         if (!item)
             AKIN_FAIL(AKIN_E_INPUT, "%s:%lld: item %zu has no item_id", path, (long long)number, i);

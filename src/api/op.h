@@ -2,8 +2,6 @@
 #ifndef AKIN_API_OP_H
 #define AKIN_API_OP_H
 
-#include "core/ctx.h"
-#include "core/param.h"
 #include "core/buf.h"
 #include "core/ctx.h"
 #include "core/file.h"
@@ -50,8 +48,7 @@ struct op_output {
     struct file_writer *file; /* NULL = sink */
     struct buf buf;
 };
-akin_status op_output_open(akin_ctx *ctx, const char *path, struct op_output *out,
-                           akin_error *err);
+akin_status op_output_open(akin_ctx *ctx, const char *path, struct op_output *out, akin_error *err);
 akin_status op_output_flush(struct op_output *out, bool force, akin_error *err);
 akin_status op_output_close(struct op_output *out, akin_error *err);
 void op_output_abort(struct op_output *out);
@@ -59,11 +56,13 @@ void op_output_abort(struct op_output *out);
 void op_csv_field(struct buf *buf, const char *text, size_t size);
 
 /* "ials" or {"type":"ials","name":"big","factors":64} → registry name, label, parameters (new). */
-akin_status op_model_spec(const json_t *spec, const char **type, const char **name,
-                          json_t **params, akin_error *err);
+akin_status op_model_spec(const json_t *spec, const char **type, const char **name, json_t **params,
+                          akin_error *err);
 
 /* The group of an operation that takes any SOURCE: `prepare` without its positional `source`. */
+/* clang-format off */
 #define OP_GROUP_SOURCE {"Reading and cleaning", prepare_param_rows + 1}
 #define OP_GROUP_FEEDBACK {"Feedback", feedback_param_rows}
+/* clang-format on */
 
 #endif

@@ -10,8 +10,7 @@ akin_status op_open_dataset(struct op_call *call, size_t g, const char *source,
     json_t *keys = op_group_json(call, g, err);
     if (!keys)
         return AKIN_E_MEMORY;
-    akin_status status =
-        dataset_open(call->ctx, source, keys, clock_unix(), out, &report, err);
+    akin_status status = dataset_open(call->ctx, source, keys, clock_unix(), out, &report, err);
     if (status == AKIN_OK)
         log_write(call->ctx, AKIN_LOG_INFO, "%s: %lld events, %d users, %d items", source,
                   (long long)(*out)->n_events, (*out)->users.n, (*out)->items.n);
@@ -20,8 +19,8 @@ akin_status op_open_dataset(struct op_call *call, size_t g, const char *source,
     return status;
 }
 
-akin_status op_model_spec(const json_t *spec, const char **type, const char **name,
-                          json_t **params, akin_error *err)
+akin_status op_model_spec(const json_t *spec, const char **type, const char **name, json_t **params,
+                          akin_error *err)
 {
     akin_status status = AKIN_OK;
     *params = NULL;
@@ -47,8 +46,7 @@ done:
     return status;
 }
 
-akin_status op_output_open(akin_ctx *ctx, const char *path, struct op_output *out,
-                           akin_error *err)
+akin_status op_output_open(akin_ctx *ctx, const char *path, struct op_output *out, akin_error *err)
 {
     *out = (struct op_output){.ctx = ctx};
     buf_init(&out->buf, ctx);

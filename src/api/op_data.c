@@ -79,11 +79,11 @@ static akin_status split_run(struct op_call *call, json_t **result, akin_error *
     AKIN_TRY(dataset_split(ds, &spec, &train, &test, err));
     AKIN_TRY(dataset_save(train, p.output, err));
     AKIN_TRY(dataset_save(test, p.test_out, err));
-    *result = json_pack("{s:s, s:{s:s, s:I, s:i, s:i}, s:{s:s, s:I, s:i, s:i}}", "by", p.by,
-                        "train", "file", p.output, "events", (json_int_t)train->n_events, "users",
-                        train->users.n, "items", train->items.n, "test", "file", p.test_out,
-                        "events", (json_int_t)test->n_events, "users", test->users.n, "items",
-                        test->items.n);
+    *result =
+        json_pack("{s:s, s:{s:s, s:I, s:i, s:i}, s:{s:s, s:I, s:i, s:i}}", "by", p.by, "train",
+                  "file", p.output, "events", (json_int_t)train->n_events, "users", train->users.n,
+                  "items", train->items.n, "test", "file", p.test_out, "events",
+                  (json_int_t)test->n_events, "users", test->users.n, "items", test->items.n);
 done:
     dataset_free(test);
     dataset_free(train);

@@ -31,7 +31,7 @@ static const akin_param demo_rows[] = {
 struct demo {
     struct op_call *call;
     struct demo_params p;
-    char dir[1024];    /* where the tables are */
+    char dir[1024]; /* where the tables are */
     bool is_synthetic;
 };
 
@@ -65,8 +65,8 @@ static akin_status get_movielens(struct demo *d, const char *set, akin_error *er
     akin_error why;
     if (movielens_find(set, d->dir, sizeof d->dir))
         return AKIN_OK;
-    akin_status got = movielens_fetch(d->call->ctx, MOVIELENS_URL, set, "demo-data", d->dir,
-                                      sizeof d->dir, &why);
+    akin_status got =
+        movielens_fetch(d->call->ctx, MOVIELENS_URL, set, "demo-data", d->dir, sizeof d->dir, &why);
     if (got == AKIN_OK)
         return got;
     if (got == AKIN_E_CANCELLED || got == AKIN_E_MEMORY)
@@ -74,7 +74,8 @@ static akin_status get_movielens(struct demo *d, const char *set, akin_error *er
     log_write(d->call->ctx, AKIN_LOG_WARN, "demo: no MovieLens: %s", why.message);
     log_write(d->call->ctx, AKIN_LOG_WARN,
               "demo: going on with SYNTHETIC data; for the real thing put %s under demo-data or "
-              "$AKIN_DATA", set);
+              "$AKIN_DATA",
+              set);
     return make_synthetic(d, err);
 }
 
@@ -89,8 +90,10 @@ static akin_status find_data(struct demo *d, akin_error *err)
         return get_movielens(d, "ml-latest", err);
     snprintf(d->dir, sizeof d->dir, "%s", d->p.data);
     if (!has_ratings(d->dir))
-        AKIN_FAIL(AKIN_E_NOT_FOUND, "demo: no ratings.csv in '%s' (small, full, synthetic or a "
-                  "directory)", d->p.data);
+        AKIN_FAIL(AKIN_E_NOT_FOUND,
+                  "demo: no ratings.csv in '%s' (small, full, synthetic or a "
+                  "directory)",
+                  d->p.data);
 done:
     return status;
 }
@@ -115,13 +118,13 @@ static json_t *demo_config(const struct demo *d)
         json_object_set_new(data, "items", json_pack("{s:o}", "path", path_json(d, items)));
     if (has_file(d, "tags.csv"))
         json_object_set_new(data, "tags", json_pack("{s:o}", "path", path_json(d, "tags.csv")));
-    return json_pack(
-        "{s:s, s:I, s:s, s:o, s:{s:s, s:i}, s:{s:s},"
-        " s:[{s:s}, {s:s}, {s:s, s:i}], s:{s:[s, s, s], s:b}, s:{s:s, s:i}}",
-        "name", "demo", "seed", (json_int_t)d->call->ctx->seed, "out", d->p.output, "data", data,
-        "split", "by", "leave-last", "n", 5, "feedback", "positive", "value >= 4", "models", "type",
-        "popular", "type", "itemknn", "type", "ials", "factors", 64, "evaluate", "metrics",
-        "ndcg@10", "recall@20", "coverage@20", "segments", 1, "publish", "model", "ials", "k", 10);
+    return json_pack("{s:s, s:I, s:s, s:o, s:{s:s, s:i}, s:{s:s},"
+                     " s:[{s:s}, {s:s}, {s:s, s:i}], s:{s:[s, s, s], s:b}, s:{s:s, s:i}}",
+                     "name", "demo", "seed", (json_int_t)d->call->ctx->seed, "out", d->p.output,
+                     "data", data, "split", "by", "leave-last", "n", 5, "feedback", "positive",
+                     "value >= 4", "models", "type", "popular", "type", "itemknn", "type", "ials",
+                     "factors", 64, "evaluate", "metrics", "ndcg@10", "recall@20", "coverage@20",
+                     "segments", 1, "publish", "model", "ials", "k", 10);
 }
 
 /* The user with the longest history up to 100 events: enough to explain, not a robot. */

@@ -2,8 +2,8 @@
  * The operation `evaluate`: one table for any number of models on one split, with intervals and
  * paired tests. Models are trained here, read from files, or known only by their lists.
  */
-#include "api/op.h"
 #include "api/lists.h"
+#include "api/op.h"
 #include "core/text.h"
 #include "data/split.h"
 #include "eval/evaluate.h"
@@ -66,9 +66,9 @@ static const akin_param evaluate_rows[] = {
 
 /* One row of the table: what it is called and what came out. */
 struct contender {
-    const char *name;  /* borrowed */
-    const char *type;  /* registry name or "lists" */
-    json_t *card;      /* owned, may be NULL */
+    const char *name; /* borrowed */
+    const char *type; /* registry name or "lists" */
+    json_t *card;     /* owned, may be NULL */
     double train_seconds;
     int64_t peak_bytes;
     struct eval_result result;
@@ -89,8 +89,7 @@ static akin_status join_list(struct buf *buf, const json_t *list, akin_error *er
 {
     size_t i;
     json_t *value;
-    json_array_foreach((json_t *)(uintptr_t)list, i, value)
-    {
+    json_array_foreach((json_t *)(uintptr_t)list, i, value) {
         if (i)
             buf_char(buf, ',');
         buf_text(buf, json_is_string(value) ? json_string_value(value) : "?");
@@ -110,8 +109,10 @@ static akin_status session_open(struct session *s, akin_error *err)
         AKIN_TRY(AKIN_E_MEMORY);
     enum metric_dialect dialect = DIALECT_AKIN;
     if (s->p.as && !metric_dialect_find(s->p.as, &dialect))
-        AKIN_FAIL(AKIN_E_ARG, "evaluate: as=%s (must be implicit, spark, recbole, rectools, "
-                  "gorse, recpack or elliot)", s->p.as);
+        AKIN_FAIL(AKIN_E_ARG,
+                  "evaluate: as=%s (must be implicit, spark, recbole, rectools, "
+                  "gorse, recpack or elliot)",
+                  s->p.as);
     AKIN_TRY(join_list(&names, s->p.metrics, err));
     int32_t n_metrics = 0;
     AKIN_TRY(metric_parse_list(ctx, names.data ? names.data : "", dialect, &s->metrics, &n_metrics,
@@ -150,8 +151,7 @@ static void session_close(struct session *s)
 
 /* Joins the test data to the model's numbering and evaluates. */
 static akin_status measure_model(struct session *s, const struct model *m,
-                                 const struct dataset *test, struct contender *row,
-                                 akin_error *err)
+                                 const struct dataset *test, struct contender *row, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct test_view view = {0};
@@ -165,8 +165,7 @@ done:
 }
 
 static akin_status measure_spec(struct session *s, const json_t *spec, const struct dataset *train,
-                                const struct dataset *test, struct contender *row,
-                                akin_error *err)
+                                const struct dataset *test, struct contender *row, akin_error *err)
 {
     akin_status status = AKIN_OK;
     json_t *params = NULL;
@@ -211,6 +210,8 @@ static akin_status measure_file(struct session *s, const char *path, const struc
     mem_peak_reset(s->call->ctx->mem);
     AKIN_TRY(model_load(s->call->ctx, path, &m, err));
     row->type = m->cls->name;
+    row->train_seconds =
+        json_number_value(json_object_get(json_object_get(m->card, "train"), "seconds"));
     AKIN_TRY(measure_model(s, m, test, row, err));
     row->peak_bytes = akin_memory_peak(s->call->ctx);
 done:
@@ -220,8 +221,7 @@ done:
 
 /* Lists that another system made: joined to the train set's numbering by id. */
 static akin_status measure_lists(struct session *s, const char *path, const struct dataset *train,
-                                 const struct dataset *test, struct contender *row,
-                                 akin_error *err)
+                                 const struct dataset *test, struct contender *row, akin_error *err)
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = s->call->ctx;
@@ -292,9 +292,9 @@ static akin_status compare_all(struct session *s, json_t *tests, akin_error *err
             struct paired_test t;
             AKIN_TRY(eval_compare(s->call->ctx, &s->rows[0].result, &s->rows[i].result, m,
                                   s->opt.bootstrap, &t, err));
-            json_t *row = json_pack("{s:s, s:s, s:s, s:I}", "a", s->rows[0].name, "b",
-                                    s->rows[i].name, "metric", s->metrics[m].name, "n",
-                                    (json_int_t)t.n);
+            json_t *row =
+                json_pack("{s:s, s:s, s:s, s:I}", "a", s->rows[0].name, "b", s->rows[i].name,
+                          "metric", s->metrics[m].name, "n", (json_int_t)t.n);
             json_object_set_new(row, "difference", json_real(t.difference));
             if (s->opt.bootstrap) {
                 json_object_set_new(row, "lo", json_real(t.lo));
@@ -341,13 +341,11 @@ static void fold_add(json_t *mean, const json_t *fold, int64_t n_folds)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(json_object_get(fold, "results"), i, row)
-    {
+    json_array_foreach(json_object_get(fold, "results"), i, row) {
         json_t *sum = json_array_get(json_object_get(mean, "results"), i);
         const char *key;
         json_t *value;
-        json_object_foreach(json_object_get(row, "metrics"), key, value)
-        {
+        json_object_foreach(json_object_get(row, "metrics"), key, value) {
             json_t *cell = json_object_get(json_object_get(sum, "metrics"), key);
             json_t *v = json_object_get(value, "value");
             if (!json_is_number(v) || !json_is_object(cell))
@@ -432,7 +430,8 @@ const struct op op_evaluate = {
      "train if need be, and evaluate models on held-out data",
      "akin evaluate --train train.akin --test test.akin --model popular --model ials "
      "--set factors=64 --metrics recall@20,ndcg@20\n"
-     "akin evaluate --train ratings.csv --split leave-last:5 --model itemknn --positive 'value >= 4'\n"
+     "akin evaluate --train ratings.csv --split leave-last:5 --model itemknn --positive 'value >= "
+     "4'\n"
      "akin evaluate --lists recs.csv --train train.akin --test test.akin",
      {{"Options", evaluate_rows}, OP_GROUP_FEEDBACK, OP_GROUP_SOURCE},
      3},

@@ -61,8 +61,7 @@ static akin_status inspect_dataset(akin_ctx *ctx, const char *path, json_t *out,
     json_object_set_new(out, "catalog_items", json_integer(ds->items.n));
     json_object_set_new(out, "tags", json_integer(ds->n_tags));
     if (dataset_has_values(ds))
-        json_object_set_new(out, "value_range",
-                            json_pack("[f, f]", (double)lo, (double)hi));
+        json_object_set_new(out, "value_range", json_pack("[f, f]", (double)lo, (double)hi));
     json_object_set_new(out, "fingerprint", hex64(dataset_fingerprint(ds)));
     json_object_set(out, "card", ds->card);
 done:
@@ -126,10 +125,10 @@ static akin_status models_run(struct op_call *call, json_t **result, akin_error 
     (void)call;
     const struct model_class *cls;
     for (size_t i = 0; (cls = model_class_at(i)); i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b}", "name", cls->name, "summary",
-                                              cls->summary, "iterative",
-                                              (cls->flags & MODEL_EPOCHS) != 0, "values",
-                                              (cls->flags & MODEL_WANTS_VALUES) != 0));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:b, s:b}", "name", cls->name, "summary",
+                                        cls->summary, "iterative", (cls->flags & MODEL_EPOCHS) != 0,
+                                        "values", (cls->flags & MODEL_WANTS_VALUES) != 0));
     *result = json_pack("{s:o}", "models", list);
     if (!*result)
         AKIN_FAIL(AKIN_E_MEMORY, "models: out of memory");
@@ -184,8 +183,8 @@ static akin_status params_run(struct op_call *call, json_t **result, akin_error 
     json_t *list = json_array();
     for (size_t i = 0; i < cls->n_params; i++)
         json_array_append_new(list, param_json(&cls->params[i]));
-    *result = json_pack("{s:s, s:s, s:o}", "model", cls->name, "summary", cls->summary, "params",
-                        list);
+    *result =
+        json_pack("{s:s, s:s, s:o}", "model", cls->name, "summary", cls->summary, "params", list);
     if (!*result)
         AKIN_FAIL(AKIN_E_MEMORY, "params: out of memory");
 done:
@@ -193,11 +192,7 @@ done:
 }
 
 const struct op op_params = {
-    {"params",
-     "the parameters of a model",
-     "akin params ials",
-     {{"Options", params_rows}},
-     1},
+    {"params", "the parameters of a model", "akin params ials", {{"Options", params_rows}}, 1},
     params_run,
 };
 
@@ -222,13 +217,13 @@ static akin_status doctor_run(struct op_call *call, json_t **result, akin_error 
     static const char *const absent[] = {"mpi", "s3", "dynamodb", "cassandra", "kafka", "parquet"};
     json_t *parts = json_object();
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
-        json_object_set_new(parts, absent[i],
-                            json_pack("{s:b, s:s}", "works", 0, "why",
-                                      "not part of akin " AKIN_VERSION));
-    *result = json_pack("{s:s, s:o, s:o, s:I, s:I}", "version", AKIN_VERSION, "isa",
-                        isa_json(call->ctx), "parts", parts, "cores",
-                        (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
-                        (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
+        json_object_set_new(
+            parts, absent[i],
+            json_pack("{s:b, s:s}", "works", 0, "why", "not part of akin " AKIN_VERSION));
+    *result =
+        json_pack("{s:s, s:o, s:o, s:I, s:I}", "version", AKIN_VERSION, "isa", isa_json(call->ctx),
+                  "parts", parts, "cores", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
+                  "memory_bytes", (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
     if (!*result)
         AKIN_FAIL(AKIN_E_MEMORY, "doctor: out of memory");
 done:

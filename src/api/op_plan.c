@@ -1,7 +1,7 @@
 /*
  * The operation `plan`: predicted memory, time and disk of a configuration before any work starts.
- * Reading is predicted from a sample of the sources, training from each model's own formula, ranking
- * from the shape. Rates are of one core; docs/planning.md says how they were measured.
+ * Reading is predicted from a sample of the sources, training from each model's own formula,
+ * ranking from the shape. Rates are of one core; docs/planning.md says how they were measured.
  */
 #include "api/pipeline.h"
 #include "core/json.h"
@@ -32,9 +32,9 @@ struct totals {
 static void add_row(json_t *rows, struct totals *t, const char *stage, const char *name,
                     double bytes, double seconds, double disk)
 {
-    json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:f, s:f}", "stage", stage, "name", name,
-                                          "peak_bytes", bytes, "seconds", seconds, "disk_bytes",
-                                          disk));
+    json_array_append_new(rows,
+                          json_pack("{s:s, s:s, s:f, s:f, s:f}", "stage", stage, "name", name,
+                                    "peak_bytes", bytes, "seconds", seconds, "disk_bytes", disk));
     t->bytes = bytes > t->bytes ? bytes : t->bytes;
     t->seconds += seconds;
     t->disk += disk;
@@ -47,8 +47,8 @@ static akin_status plan_prepare(struct op_call *call, const json_t *params,
     struct prepare_params p;
     json_t *copy = json_copy((json_t *)(uintptr_t)params);
     json_object_del(copy, "output");
-    AKIN_TRY(param_parse("plan", prepare_param_rows, prepare_n_params, copy, &call->arena, &p,
-                         err));
+    AKIN_TRY(
+        param_parse("plan", prepare_param_rows, prepare_n_params, copy, &call->arena, &p, err));
     AKIN_TRY(prepare_estimate(call->ctx, &p, clock_unix(), out, err));
 done:
     json_decref(copy);
@@ -56,8 +56,8 @@ done:
 }
 
 static akin_status plan_train(struct op_call *call, const struct stage *s,
-                              const struct prepare_cost *data, json_t *rows,
-                              struct totals *totals, akin_error *err)
+                              const struct prepare_cost *data, json_t *rows, struct totals *totals,
+                              akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct model_class *cls;

@@ -3,11 +3,11 @@
  * the sink; the JSON result is a summary.
  */
 #include "api/asker.h"
-#include "core/text.h"
+#include "core/par.h"
 
 #include <string.h>
 
-enum { BLOCK = 2048 }; /* users ranked, then written, at a time */
+enum { BLOCK = 4096, PART = 64 }; /* users ranked, then written, at a time; written by one task */
 enum list_format { LIST_TABLE, LIST_JSONL, LIST_CSV };
 
 struct recommend_params {
@@ -53,6 +53,8 @@ struct listing {
     struct query *queries;            /* (BLOCK) owned */
     struct ranked *lists;             /* (BLOCK, k) owned */
     int32_t *counts;                  /* (BLOCK) owned */
+    struct buf parts[BLOCK / PART];   /* text of PART users each, in their order */
+    int64_t n_block;                  /* users in the block at hand */
     int64_t n_lists, n_rows;
 };
 
@@ -73,6 +75,8 @@ static akin_status listing_open(struct listing *l, struct op_call *call, struct 
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = call->ctx;
+    for (int i = 0; i < BLOCK / PART; i++)
+        buf_init(&l->parts[i], ctx);
     AKIN_TRY(asker_open(ctx, m, &l->asker, err));
     l->format = choose_format(l->p.format, l->p.output);
     l->opt = (struct rank_options){.k = (int32_t)l->p.k, .include_seen = !l->p.exclude_seen};
@@ -99,6 +103,8 @@ done:
 static void listing_close(struct listing *l, akin_ctx *ctx)
 {
     op_output_abort(&l->out);
+    for (int i = 0; i < BLOCK / PART; i++)
+        buf_free(&l->parts[i]);
     mem_free(ctx, l->queries);
     mem_free(ctx, l->counts);
     mem_free(ctx, l->lists);
@@ -117,14 +123,14 @@ static void user_id_of(const struct listing *l, const struct query *q, const cha
         *id = ids_get(&l->asker.m->users, q->user, size);
 }
 
-static akin_status write_jsonl(struct listing *l, const struct query *q, const struct ranked *list,
-                               int32_t n, akin_error *err)
+static akin_status write_jsonl(struct listing *l, struct buf *buf, const struct query *q,
+                               const struct ranked *list, int32_t n, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct jw jw;
     const char *id;
     int32_t size;
-    jw_init(&jw, &l->out.buf);
+    jw_init(&jw, buf);
     user_id_of(l, q, &id, &size);
     jw_open(&jw, '{');
     jw_key(&jw, "user_id");
@@ -138,15 +144,14 @@ static akin_status write_jsonl(struct listing *l, const struct query *q, const s
         AKIN_TRY(asker_item_json(&l->asker, &jw, &list[i], q, l->p.explain != 0, err));
     jw_close(&jw, ']');
     jw_close(&jw, '}');
-    buf_char(&l->out.buf, '\n');
+    buf_char(buf, '\n');
 done:
     return status;
 }
 
-static void write_csv(struct listing *l, const struct query *q, const struct ranked *list,
-                      int32_t n)
+static void write_csv(struct listing *l, struct buf *buf, const struct query *q,
+                      const struct ranked *list, int32_t n)
 {
-    struct buf *buf = &l->out.buf;
     const char *user, *item;
     int32_t user_size, item_size;
     char title[512];
@@ -170,11 +175,10 @@ static void write_csv(struct listing *l, const struct query *q, const struct ran
     }
 }
 
-static akin_status write_why(struct listing *l, const struct query *q, const struct ranked *r,
-                             akin_error *err)
+static akin_status write_why(struct listing *l, struct buf *buf, const struct query *q,
+                             const struct ranked *r, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct buf *buf = &l->out.buf;
     struct reason reasons[3];
     int32_t n = 0, size;
     char title[200];
@@ -195,11 +199,10 @@ done:
     return status;
 }
 
-static akin_status write_table(struct listing *l, const struct query *q, const struct ranked *list,
-                               int32_t n, akin_error *err)
+static akin_status write_table(struct listing *l, struct buf *buf, const struct query *q,
+                               const struct ranked *list, int32_t n, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct buf *buf = &l->out.buf;
     const char *id;
     int32_t size;
     char title[200];
@@ -218,8 +221,31 @@ static akin_status write_table(struct listing *l, const struct query *q, const s
             buf_printf(buf, "%8.4f", (double)list[i].score);
         buf_printf(buf, "  %-10.*s %s\n", (int)size, id, title);
         if (l->p.explain)
-            AKIN_TRY(write_why(l, q, &list[i], err));
+            AKIN_TRY(write_why(l, buf, q, &list[i], err));
     }
+done:
+    return status;
+}
+
+/* Text of PART users; ranks nothing but the fold-ins of explanations. */
+static akin_status write_part(void *arg, int64_t part, int worker, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct listing *l = arg;
+    struct buf *buf = &l->parts[part];
+    int64_t hi = par_hi(part, PART, l->n_block);
+    (void)worker;
+    for (int64_t i = par_lo(part, PART); i < hi; i++) {
+        const struct query *q = &l->queries[i];
+        const struct ranked *list = l->lists + i * l->p.k;
+        if (l->format == LIST_JSONL)
+            AKIN_TRY(write_jsonl(l, buf, q, list, l->counts[i], err));
+        else if (l->format == LIST_CSV)
+            write_csv(l, buf, q, list, l->counts[i]);
+        else
+            AKIN_TRY(write_table(l, buf, q, list, l->counts[i], err));
+    }
+    AKIN_TRY(buf_check(buf, err));
 done:
     return status;
 }
@@ -227,18 +253,18 @@ done:
 static akin_status listing_block(struct listing *l, int64_t n, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    akin_ctx *ctx = l->asker.ctx;
+    int64_t n_parts = par_blocks(n, PART);
+    l->n_block = n;
     AKIN_TRY(rank_lists(l->asker.ranker, l->queries, n, &l->opt, l->lists, l->counts, err));
-    for (int64_t i = 0; i < n; i++) {
-        const struct ranked *list = l->lists + i * l->p.k;
-        if (l->format == LIST_JSONL)
-            AKIN_TRY(write_jsonl(l, &l->queries[i], list, l->counts[i], err));
-        else if (l->format == LIST_CSV)
-            write_csv(l, &l->queries[i], list, l->counts[i]);
-        else
-            AKIN_TRY(write_table(l, &l->queries[i], list, l->counts[i], err));
-        l->n_rows += l->counts[i];
+    AKIN_TRY(par_for(ctx, n_parts, write_part, l, err));
+    for (int64_t part = 0; part < n_parts; part++) {
+        buf_add(&l->out.buf, l->parts[part].data, (size_t)l->parts[part].size);
+        buf_clear(&l->parts[part]);
         AKIN_TRY(op_output_flush(&l->out, false, err));
     }
+    for (int64_t i = 0; i < n; i++)
+        l->n_rows += l->counts[i];
     l->n_lists += n;
 done:
     return status;
@@ -278,8 +304,8 @@ static akin_status list_file(struct listing *l, akin_error *err)
         if (length) {
             int32_t u = ids_find(&l->asker.m->users, line, length);
             if (u < 0)
-                AKIN_FAIL(AKIN_E_NOT_FOUND, "%s:%lld: user '%.*s' is not in the model",
-                          l->p.users, (long long)number, (int)length, line);
+                AKIN_FAIL(AKIN_E_NOT_FOUND, "%s:%lld: user '%.*s' is not in the model", l->p.users,
+                          (long long)number, (int)length, line);
             l->queries[n++] = model_query_user(l->asker.m, u);
         }
         if (n == BLOCK) {
@@ -305,9 +331,8 @@ static akin_status list_history(struct listing *l, struct arena *arena, akin_err
         const char *id = json_string_value(json_array_get(l->p.history, i));
         AKIN_TRY(asker_item(&l->asker, id ? id : "", &items[i], err));
     }
-    l->queries[0] = (struct query){.user = -1,
-                                   .hist = {.n = (int32_t)n, .item = items},
-                                   .now = l->asker.m->now};
+    l->queries[0] = (struct query){
+        .user = -1, .hist = {.n = (int32_t)n, .item = items}, .now = l->asker.m->now};
     AKIN_TRY(listing_block(l, 1, err));
 done:
     return status;

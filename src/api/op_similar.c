@@ -140,9 +140,9 @@ static akin_status segment_run(struct op_call *call, json_t **result, akin_error
         const char *id = ids_get(&m->users, queries[list[i].item].user, &size);
         json_t *row = json_object();
         json_object_set_new(row, "user_id", json_stringn(id, (size_t)size));
-        json_object_set_new(row, "score", list[i].score == UNSCORED
-                                              ? json_null()
-                                              : json_real((double)list[i].score));
+        json_object_set_new(row, "score",
+                            list[i].score == UNSCORED ? json_null()
+                                                      : json_real((double)list[i].score));
         json_array_append_new(users, row);
     }
 done:

@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const struct op *const ops[] = {
-    &op_demo,     &op_run,       &op_prepare,   &op_inspect, &op_report,  &op_split, &op_train, &op_evaluate,
-    &op_recommend, &op_similar,  &op_segment, &op_predict, &op_synth, &op_plan,  &op_models,
-    &op_params,   &op_doctor,
+    &op_demo,  &op_run,      &op_prepare,   &op_inspect, &op_report,  &op_split,
+    &op_train, &op_evaluate, &op_recommend, &op_similar, &op_segment, &op_predict,
+    &op_synth, &op_plan,     &op_models,    &op_params,  &op_doctor,
 };
 
 const akin_op *akin_op_at(size_t index)
@@ -44,8 +44,7 @@ akin_status op_check_keys(const struct op_call *call, akin_error *err)
     const akin_op *op = &call->op->pub;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)call->params, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)call->params, key, value) {
         if (key_group(op, key) >= 0)
             continue;
         const char *near = NULL;
@@ -67,15 +66,13 @@ json_t *op_group_json(const struct op_call *call, size_t g, akin_error *err)
     const char *key;
     json_t *value;
     bool failed = !out;
-    json_object_foreach((json_t *)(uintptr_t)call->params, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)call->params, key, value) {
         if (!failed && key_group(&call->op->pub, key) == (int)g)
             failed = json_object_set(out, key, value) != 0;
     }
     if (failed) {
         json_decref(out);
-        error_set(err, AKIN_E_MEMORY, __FILE__, __LINE__, "%s: out of memory",
-                  call->op->pub.name);
+        error_set(err, AKIN_E_MEMORY, __FILE__, __LINE__, "%s: out of memory", call->op->pub.name);
         return NULL;
     }
     return out;
@@ -88,8 +85,8 @@ akin_status op_parse(struct op_call *call, size_t g, void *out, akin_error *err)
     json_t *object = op_group_json(call, g, err);
     if (!object)
         return AKIN_E_MEMORY;
-    AKIN_TRY(param_parse(call->op->pub.name, group->params, group_size(group), object,
-                         &call->arena, out, err));
+    AKIN_TRY(param_parse(call->op->pub.name, group->params, group_size(group), object, &call->arena,
+                         out, err));
 done:
     json_decref(object);
     return status;

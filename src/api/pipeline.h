@@ -8,10 +8,10 @@
 enum { STAGE_INPUTS = 40, STAGE_OUTPUTS = 2, STAGE_MAX = 64 };
 
 struct stage {
-    const char *stage; /* prepare, report, split, train, evaluate, publish */
-    const char *name;  /* which one: the model's name, or "" */
-    const char *op;    /* operation to run */
-    json_t *params;    /* owned */
+    const char *stage;                /* prepare, report, split, train, evaluate, publish */
+    const char *name;                 /* which one: the model's name, or "" */
+    const char *op;                   /* operation to run */
+    json_t *params;                   /* owned */
     const char *inputs[STAGE_INPUTS]; /* files whose content decides */
     int n_inputs;
     const char *outputs[STAGE_OUTPUTS];
@@ -22,7 +22,7 @@ struct stage {
 struct pipeline {
     struct arena *arena; /* borrowed; owns texts */
     const char *name;
-    const char *out;     /* directory */
+    const char *out; /* directory */
     uint64_t seed;
     struct stage stages[STAGE_MAX];
     int n_stages;

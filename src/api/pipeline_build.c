@@ -61,8 +61,8 @@ static struct stage *add_stage(struct pipeline *p, const char *stage, const char
                                const char *op, akin_status *status, akin_error *err)
 {
     if (p->n_stages == STAGE_MAX) {
-        *status = error_set(err, AKIN_E_LIMIT, __FILE__, __LINE__, "run: more than %d stages",
-                            STAGE_MAX);
+        *status =
+            error_set(err, AKIN_E_LIMIT, __FILE__, __LINE__, "run: more than %d stages", STAGE_MAX);
         return NULL;
     }
     struct stage *s = &p->stages[p->n_stages++];
@@ -118,8 +118,7 @@ static akin_status add_table(struct stage *s, json_t *data, const char *table,
         json_object_set(s->params, table, part);
         return AKIN_OK;
     }
-    json_object_foreach(part, key, value)
-    {
+    json_object_foreach(part, key, value) {
         if (strcmp(key, "path") == 0)
             json_object_set(s->params, table, value);
         else if (strcmp(key, "columns") == 0)
@@ -140,8 +139,7 @@ static akin_status prepare_stage(struct pipeline *p, const struct config *c, aki
     struct stage *s = add_stage(p, "prepare", "", "prepare", &status, err);
     if (!s)
         return status;
-    json_object_foreach(c->data, key, value)
-    {
+    json_object_foreach(c->data, key, value) {
         if (strcmp(key, "interactions") && strcmp(key, "items") && strcmp(key, "users") &&
             strcmp(key, "tags"))
             AKIN_FAIL(AKIN_E_ARG, "run: data: unknown key '%s' (interactions, items, users, tags)",
@@ -156,8 +154,7 @@ static akin_status prepare_stage(struct pipeline *p, const struct config *c, aki
     s->save_result = text(p, &status, err, "%s/prepare.json", p->out);
     AKIN_TRY(status);
     set_text(s->params, "output", s->outputs[0]);
-    json_array_foreach(json_object_get(s->params, "source"), i, value)
-    {
+    json_array_foreach(json_object_get(s->params, "source"), i, value) {
         add_input(s, text(p, &status, err, "%s", json_string_value(value)));
     }
     static const char *const tables[] = {"items", "users", "tags"};

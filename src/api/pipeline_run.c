@@ -196,8 +196,10 @@ akin_status pipeline_run(akin_ctx *ctx, struct pipeline *p, const char *last, bo
     for (int i = 0; i < p->n_stages && !found; i++)
         found = strcmp(p->stages[i].stage, last) == 0;
     if (!found)
-        AKIN_FAIL(AKIN_E_ARG, "run: stage '%s' (prepare, report, split, train, evaluate or "
-                  "publish)", last);
+        AKIN_FAIL(AKIN_E_ARG,
+                  "run: stage '%s' (prepare, report, split, train, evaluate or "
+                  "publish)",
+                  last);
     snprintf(path, sizeof path, "%s/state.json", p->out);
     r.state_path = path;
     ctx->seed = p->seed;

@@ -205,10 +205,10 @@ bool args_size(const char *text, int64_t *out)
     static const struct {
         const char *suffix;
         double factor;
-    } units[] = {{"", 1},      {"B", 1},      {"kB", 1e3},        {"KB", 1e3},
-                 {"MB", 1e6},  {"GB", 1e9},   {"TB", 1e12},       {"K", 1024},
-                 {"KiB", 1024}, {"M", 1048576}, {"MiB", 1048576}, {"G", 1073741824},
-                 {"GiB", 1073741824}};
+    } units[] = {
+        {"", 1},          {"B", 1},          {"kB", 1e3},        {"KB", 1e3},   {"MB", 1e6},
+        {"GB", 1e9},      {"TB", 1e12},      {"K", 1024},        {"KiB", 1024}, {"M", 1048576},
+        {"MiB", 1048576}, {"G", 1073741824}, {"GiB", 1073741824}};
     char *end;
     errno = 0;
     double value = strtod(text, &end);

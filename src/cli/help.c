@@ -37,7 +37,7 @@ static void print_name(FILE *out, const char *name)
 
 static const char *placeholder(const akin_param *p)
 {
-    static const char *const names[] = {"",       "N",    "X",      "TEXT",
+    static const char *const names[] = {"",       "N",    "X",     "TEXT",
                                         "CHOICE", "SIZE", "A,B,…", "KEY=VALUE"};
     return names[p->type];
 }
@@ -144,10 +144,11 @@ static void man_option(FILE *out, const akin_param *p)
 void help_man(FILE *out)
 {
     const akin_op *op;
-    fprintf(out, ".TH AKIN 1 \"\" \"akin %s\" \"User Commands\"\n.SH NAME\nakin \\- a recommender "
-                 "engine\n.SH SYNOPSIS\n.B akin\n.I COMMAND\n[OPTION]...\n.SH DESCRIPTION\n"
-                 "Raw interaction logs in, evaluated recommendations out. Results go to standard "
-                 "output, everything else to standard error.\n.SH EVERY COMMAND\n",
+    fprintf(out,
+            ".TH AKIN 1 \"\" \"akin %s\" \"User Commands\"\n.SH NAME\nakin \\- a recommender "
+            "engine\n.SH SYNOPSIS\n.B akin\n.I COMMAND\n[OPTION]...\n.SH DESCRIPTION\n"
+            "Raw interaction logs in, evaluated recommendations out. Results go to standard "
+            "output, everything else to standard error.\n.SH EVERY COMMAND\n",
             akin_version());
     for (size_t i = 0; i < N_COMMON; i++) {
         fprintf(out, ".TP\n.B ");

@@ -71,8 +71,7 @@ static int print_result(const struct session *s, const akin_op *op, const char *
     bool is_streamed = rows && json_object_get(json, "lists");
     if (is_streamed || (strcmp(op->name, "predict") == 0)) {
         if (!s->globals.quiet && json_object_get(json, "output"))
-            fprintf(stderr, "akin: wrote %s\n",
-                    json_string_value(json_object_get(json, "output")));
+            fprintf(stderr, "akin: wrote %s\n", json_string_value(json_object_get(json, "output")));
     } else if (s->globals.json) {
         printf("%s\n", text);
     } else {

@@ -46,8 +46,7 @@ static void render_object(FILE *out, const json_t *object, int indent)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
         fprintf(out, "%*s", indent, "");
         pad(out, key, 18);
         if (json_is_object(value) && json_object_size(value) > 0) {
@@ -83,8 +82,7 @@ static void render_tests(FILE *out, const json_t *tests)
     json_t *row;
     if (json_array_size(tests) > 0)
         fprintf(out, "\npaired tests (difference, 95 %% interval, Wilcoxon p)\n");
-    json_array_foreach((json_t *)(uintptr_t)tests, i, row)
-    {
+    json_array_foreach((json_t *)(uintptr_t)tests, i, row) {
         fprintf(out, "  %s - %s, %s: %+.4f", text_of(row, "a"), text_of(row, "b"),
                 text_of(row, "metric"), number_of(row, "difference"));
         if (json_object_get(row, "lo"))
@@ -105,13 +103,11 @@ static void render_notes(FILE *out, const json_t *results)
     if (number_of(first, "n_cold_items") > 0)
         fprintf(out, "; test items not in train %.0f", number_of(first, "n_cold_items"));
     fprintf(out, "\ndefinitions");
-    json_object_foreach(json_object_get(first, "metrics"), key, metric)
-    {
+    json_object_foreach(json_object_get(first, "metrics"), key, metric) {
         fprintf(out, " %s", text_of(metric, "definition"));
     }
     fputc('\n', out);
-    json_array_foreach((json_t *)(uintptr_t)results, i, row)
-    {
+    json_array_foreach((json_t *)(uintptr_t)results, i, row) {
         if (json_object_get(row, "warning"))
             fprintf(out, "warning: %s: %s\n", text_of(row, "model"), text_of(row, "warning"));
     }
@@ -125,22 +121,18 @@ static void render_evaluate(FILE *out, const json_t *result)
     json_t *row, *metric;
     const char *key;
     int name_width = 12;
-    json_array_foreach((json_t *)(uintptr_t)results, i, row)
-    {
+    json_array_foreach((json_t *)(uintptr_t)results, i, row) {
         int w = width_of(text_of(row, "model"));
         name_width = w > name_width ? w : name_width;
     }
     pad(out, "model", name_width + 2);
-    json_object_foreach(json_object_get(first, "metrics"), key, metric)
-    {
+    json_object_foreach(json_object_get(first, "metrics"), key, metric) {
         pad(out, key, 18);
     }
     fprintf(out, "%9s %9s %9s\n", "train s", "eval s", "peak MB");
-    json_array_foreach((json_t *)(uintptr_t)results, i, row)
-    {
+    json_array_foreach((json_t *)(uintptr_t)results, i, row) {
         pad(out, text_of(row, "model"), name_width + 2);
-        json_object_foreach(json_object_get(row, "metrics"), key, metric)
-        {
+        json_object_foreach(json_object_get(row, "metrics"), key, metric) {
             metric_cell(out, metric, 18);
         }
         fprintf(out, "%9.2f %9.2f %9.0f\n", number_of(row, "train_seconds"),
@@ -158,8 +150,7 @@ static void render_prepare(FILE *out, const json_t *r)
     json_t *value;
     fprintf(out, "kept %.0f events of %.0f rows: %.0f users, %.0f items\n", number_of(r, "kept"),
             number_of(r, "rows"), number_of(r, "users"), number_of(r, "items"));
-    json_object_foreach(json_object_get(r, "dropped"), key, value)
-    {
+    json_object_foreach(json_object_get(r, "dropped"), key, value) {
         if (json_number_value(value) > 0)
             fprintf(out, "  dropped %-16s %.0f\n", key, json_number_value(value));
     }
@@ -179,8 +170,7 @@ static void render_params(FILE *out, const json_t *r)
     size_t i;
     json_t *row;
     fprintf(out, "%s: %s\n\n", text_of(r, "model"), text_of(r, "summary"));
-    json_array_foreach(json_object_get(r, "params"), i, row)
-    {
+    json_array_foreach(json_object_get(r, "params"), i, row) {
         fprintf(out, "%-20s %-7s %-10s %s", text_of(row, "name"), text_of(row, "type"),
                 text_of(row, "default"), text_of(row, "help"));
         if (json_object_get(row, "lo"))
@@ -195,15 +185,15 @@ static void render_items(FILE *out, const json_t *items)
 {
     size_t i;
     json_t *row;
-    json_array_foreach((json_t *)(uintptr_t)items, i, row)
-    {
+    json_array_foreach((json_t *)(uintptr_t)items, i, row) {
         const json_t *score = json_object_get(row, "score");
         fprintf(out, "  %3zu  ", i + 1);
         if (json_is_number(score))
             fprintf(out, "%8.4f", json_number_value(score));
         else
             fprintf(out, "%8s", "-");
-        fprintf(out, "  %-10s %s\n", text_of(row, json_object_get(row, "user_id") ? "user_id" : "item_id"),
+        fprintf(out, "  %-10s %s\n",
+                text_of(row, json_object_get(row, "user_id") ? "user_id" : "item_id"),
                 text_of(row, "title"));
     }
 }
@@ -241,8 +231,7 @@ static void render_reasons(FILE *out, const json_t *item)
     size_t i;
     json_t *reason;
     int n = 0;
-    json_array_foreach(json_object_get(item, "reasons"), i, reason)
-    {
+    json_array_foreach(json_object_get(item, "reasons"), i, reason) {
         if (strcmp(text_of(reason, "code"), "because_of") != 0)
             continue;
         const char *title = text_of(reason, "title");
@@ -261,8 +250,7 @@ static void render_demo(FILE *out, const json_t *r)
     render_run(out, r);
     if (json_object_get(r, "items"))
         fprintf(out, "\nten for user %s (model ials)\n", text_of(r, "user_id"));
-    json_array_foreach(json_object_get(r, "items"), i, item)
-    {
+    json_array_foreach(json_object_get(r, "items"), i, item) {
         fprintf(out, "  %3zu  %8.4f  %s\n", i + 1, number_of(item, "score"),
                 *text_of(item, "title") ? text_of(item, "title") : text_of(item, "item_id"));
         render_reasons(out, item);
@@ -292,8 +280,7 @@ static void render_report(FILE *out, const json_t *r)
         fprintf(out, "%-24s %9s %9s %9s %9s  %s\n", "correlation", "pearson", "spearman",
                 "partial p", "partial s", "held fixed");
     for (int s = 0; correlations && s < 2; s++) {
-        json_array_foreach(json_object_get(correlations, sides[s]), i, row)
-        {
+        json_array_foreach(json_object_get(correlations, sides[s]), i, row) {
             const json_t *partial = json_object_get(row, "partial");
             char name[64];
             snprintf(name, sizeof name, "%s: %s-%s", sides[s], text_of(row, "x"),
@@ -316,8 +303,8 @@ static void render_plan(FILE *out, const json_t *r)
     fprintf(out, "%-10s %-16s %10s %9s %10s\n", "stage", "", "peak MB", "seconds", "disk MB");
     json_array_foreach(json_object_get(r, "stages"), i, row)
         fprintf(out, "%-10s %-16s %10.0f %9.1f %10.0f\n", text_of(row, "stage"),
-                text_of(row, "name"), number_of(row, "peak_bytes") / 1e6,
-                number_of(row, "seconds"), number_of(row, "disk_bytes") / 1e6);
+                text_of(row, "name"), number_of(row, "peak_bytes") / 1e6, number_of(row, "seconds"),
+                number_of(row, "disk_bytes") / 1e6);
     fprintf(out, "%-27s %10.0f %9.1f %10.0f\n", "at most, in all", number_of(r, "peak_bytes") / 1e6,
             number_of(r, "seconds"), number_of(r, "disk_bytes") / 1e6);
 }
@@ -333,8 +320,7 @@ static void render_doctor(FILE *out, const json_t *r)
         fprintf(out, "  kernels %-10s %s%s\n", text_of(row, "name"),
                 json_is_true(json_object_get(row, "works")) ? "works" : "not on this CPU",
                 json_is_true(json_object_get(row, "used")) ? ", used" : "");
-    json_object_foreach(json_object_get(r, "parts"), key, row)
-    {
+    json_object_foreach(json_object_get(r, "parts"), key, row) {
         fprintf(out, "  %-18s %s\n", key,
                 json_is_true(json_object_get(row, "works")) ? "works" : text_of(row, "why"));
     }
@@ -348,9 +334,8 @@ void render_result(FILE *out, const char *op, const json_t *result)
     } table[] = {
         {"prepare", render_prepare}, {"evaluate", render_evaluate}, {"models", render_models},
         {"params", render_params},   {"similar", render_similar},   {"segment", render_segment},
-        {"run", render_run},         {"demo", render_demo},
-                {"doctor", render_doctor},   {"plan", render_plan},
-        {"report", render_report},
+        {"run", render_run},         {"demo", render_demo},         {"doctor", render_doctor},
+        {"plan", render_plan},       {"report", render_report},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(table[i].op, op) == 0) {

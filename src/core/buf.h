@@ -1,4 +1,4 @@
-/* A growable byte buffer, and a streaming JSON writer over it (compact, escapes, finite numbers). */
+/* A growable byte buffer, and a streaming JSON writer over it (compact, finite numbers). */
 #ifndef AKIN_CORE_BUF_H
 #define AKIN_CORE_BUF_H
 
@@ -23,7 +23,7 @@ void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_int(struct buf *buf, int64_t value);
-/* Shortest decimal text that reads back to the same double (%.17g at most); float: same as float. */
+/* Shortest decimal text that reads back to the same double (%.17g at most) or float. */
 void buf_double(struct buf *buf, double value);
 void buf_float(struct buf *buf, float value);
 /* E_MEMORY if any append failed. */

@@ -75,8 +75,7 @@ static akin_status write_object(struct writing *w, const json_t *json, int depth
     MEM_NEW(ctx, keys, n);
     /* The iterator does not change the object, though jansson asks for a mutable one. */
     json_t *object = (json_t *)(uintptr_t)json;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach(object, key, value) {
         if (i < n)
             keys[i++] = key;
     }
@@ -141,8 +140,7 @@ done:
     return status;
 }
 
-static akin_status write_tree(const json_t *json, bool is_sorted, struct buf *buf,
-                              akin_error *err)
+static akin_status write_tree(const json_t *json, bool is_sorted, struct buf *buf, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct writing w = {.is_sorted = is_sorted};

@@ -25,8 +25,8 @@ akin_status json_write_ordered(const json_t *json, struct buf *buf, akin_error *
  * yaml_parse has no file and so no .env); an unknown NAME is an error; $${ is a literal ${.
  */
 akin_status yaml_read_file(akin_ctx *ctx, const char *path, json_t **out, akin_error *err);
-akin_status yaml_parse(akin_ctx *ctx, const char *what, const char *text, size_t size,
-                       json_t **out, akin_error *err);
+akin_status yaml_parse(akin_ctx *ctx, const char *what, const char *text, size_t size, json_t **out,
+                       akin_error *err);
 
 /* Typed look-ups on a tree that is known to be well formed; fallback if absent. */
 const char *json_text(const json_t *object, const char *key, const char *fallback);

@@ -59,8 +59,8 @@ char *mem_strdup(akin_ctx *ctx, const char *text, akin_error *err);
 #define MEM_GROW(ctx, p, cap, need)                                                                \
     do {                                                                                           \
         if ((int64_t)(need) > (int64_t)(cap)) {                                                    \
-            int64_t mem_cap_ = (int64_t)(cap) * 2 > (int64_t)(need) ? (int64_t)(cap) * 2           \
-                                                                    : (int64_t)(need);             \
+            int64_t mem_cap_ =                                                                     \
+                (int64_t)(cap)*2 > (int64_t)(need) ? (int64_t)(cap)*2 : (int64_t)(need);           \
             void *mem_new_ = mem_resize((ctx), (p), mem_cap_, (int64_t)sizeof *(p), err);          \
             if (!mem_new_) {                                                                       \
                 status = AKIN_E_MEMORY;                                                            \

@@ -319,8 +319,7 @@ akin_status param_parse(const char *owner, const akin_param *rows, size_t n_rows
         AKIN_FAIL(AKIN_E_ARG, "%s: parameters must be a JSON object of names and values", owner);
     json_t *given =
         (json_t *)(uintptr_t)object; /* only read, though jansson's iterator is not const */
-    json_object_foreach(given, key, value)
-    {
+    json_object_foreach(given, key, value) {
         if (!param_find(rows, n_rows, key)) {
             status = unknown_fail(owner, rows, n_rows, key, err);
             goto done;

@@ -16,26 +16,47 @@
 #include <stddef.h>
 
 #define PARAM_COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+/* clang-format off: one row each */
 /* Ends a table that is also published in an akin_param_group; not counted by its owner. */
-#define PARAM_END {NULL, AKIN_PARAM_BOOL, 0, 0, NULL, 0, 0, NULL, NULL, NULL}
+#define PARAM_END                                                                                  \
+    {                                                                                              \
+        NULL, AKIN_PARAM_BOOL, 0, 0, NULL, 0, 0, NULL, NULL, NULL                                  \
+    }
 
 /* Rows, short to write. st: the params struct, f: its field, which is also the key. */
 #define PARAM_INT(st, f, def, lo, hi, unit, flags, help)                                           \
-    {#f, AKIN_PARAM_INT, (flags), offsetof(st, f), (def), (lo), (hi), NULL, (unit), (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_INT, (flags), offsetof(st, f), (def), (lo), (hi), NULL, (unit), (help)      \
+    }
 #define PARAM_REAL(st, f, def, lo, hi, unit, flags, help)                                          \
-    {#f, AKIN_PARAM_REAL, (flags), offsetof(st, f), (def), (lo), (hi), NULL, (unit), (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_REAL, (flags), offsetof(st, f), (def), (lo), (hi), NULL, (unit), (help)     \
+    }
 #define PARAM_BOOL(st, f, def, flags, help)                                                        \
-    {#f, AKIN_PARAM_BOOL, (flags), offsetof(st, f), (def), 0, 1, NULL, "", (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_BOOL, (flags), offsetof(st, f), (def), 0, 1, NULL, "", (help)               \
+    }
 #define PARAM_TEXT(st, f, def, flags, help)                                                        \
-    {#f, AKIN_PARAM_TEXT, (flags), offsetof(st, f), (def), 0, 0, NULL, "", (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_TEXT, (flags), offsetof(st, f), (def), 0, 0, NULL, "", (help)               \
+    }
 #define PARAM_CHOICE(st, f, def, choices, flags, help)                                             \
-    {#f, AKIN_PARAM_CHOICE, (flags), offsetof(st, f), (def), 0, 0, (choices), "", (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_CHOICE, (flags), offsetof(st, f), (def), 0, 0, (choices), "", (help)        \
+    }
 #define PARAM_SIZE(st, f, def, lo, hi, flags, help)                                                \
-    {#f, AKIN_PARAM_SIZE, (flags), offsetof(st, f), (def), (lo), (hi), NULL, "bytes", (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_SIZE, (flags), offsetof(st, f), (def), (lo), (hi), NULL, "bytes", (help)    \
+    }
 #define PARAM_LIST(st, f, def, flags, help)                                                        \
-    {#f, AKIN_PARAM_LIST, (flags), offsetof(st, f), (def), 0, 0, NULL, "", (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_LIST, (flags), offsetof(st, f), (def), 0, 0, NULL, "", (help)               \
+    }
 #define PARAM_MAP(st, f, flags, help)                                                              \
-    {#f, AKIN_PARAM_MAP, (flags), offsetof(st, f), NULL, 0, 0, NULL, "", (help)}
+    {                                                                                              \
+        #f, AKIN_PARAM_MAP, (flags), offsetof(st, f), NULL, 0, 0, NULL, "", (help)                 \
+    }
+/* clang-format on */
 
 /*
  * Fills out (its rows' fields are zeroed first) from object (borrowed, NULL = all defaults).

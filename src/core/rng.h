@@ -1,5 +1,6 @@
 /*
- * Random numbers, counter-based (Philox4x32-10; Salmon et al., SC 2011, doi:10.1145/2063384.2063405).
+ * Random numbers, counter-based (Philox4x32-10; Salmon et al., SC 2011,
+ * doi:10.1145/2063384.2063405).
  *
  * A draw is a pure function of (seed, stream, index, counter): no state is shared, any draw can be
  * made anywhere, and parallel order does not matter. Normal deviates are in kern/math.h, because
@@ -42,7 +43,7 @@ struct rng {
 };
 struct rng rng_make(uint64_t seed, enum rng_stream stream, uint64_t index);
 uint64_t rng_next(struct rng *rng);
-double rng_double(struct rng *rng);               /* [0, 1), 53 bits */
-uint64_t rng_below(struct rng *rng, uint64_t n);  /* [0, n), unbiased; n >= 1 */
+double rng_double(struct rng *rng);              /* [0, 1), 53 bits */
+uint64_t rng_below(struct rng *rng, uint64_t n); /* [0, n), unbiased; n >= 1 */
 
 #endif

@@ -204,7 +204,7 @@ static int pow_special(double x, double y, double *out)
     if (y == 0.0 || x == 1.0)
         *out = 1.0;
     else if (x != x || y != y || x < 0.0)
-        *out = NAN;
+        *out = (double)NAN;
     else if (x == 0.0)
         *out = y > 0.0 ? 0.0 : HUGE_VAL;
     else if (isinf(x))
@@ -273,7 +273,7 @@ static double cos_reduced(struct pair r)
 double kern_sin(double x)
 {
     if (!(fabs(x) <= TRIG_MAX))
-        return NAN;
+        return (double)NAN;
     if (fabs(x) < 0x1p-27)
         return x;
     struct pair r;
@@ -285,7 +285,7 @@ double kern_sin(double x)
 double kern_cos(double x)
 {
     if (!(fabs(x) <= TRIG_MAX))
-        return NAN;
+        return (double)NAN;
     struct pair r;
     unsigned n = reduce_quarter(x, &r);
     double y = n & 1 ? sin_reduced(r) : cos_reduced(r);

@@ -58,7 +58,7 @@ json_t *explore_octaves(struct explore *x, const int64_t *of, const int32_t *ord
     for (int b = 0; b <= top; b++) {
         double width = (double)((int64_t)1 << b), share = (double)count[b] / (double)n;
         json_t *row = json_object();
-        explore_put(x, row, "lo", json_integer((int64_t)1 << b));
+        explore_put(x, row, "lo", json_integer((json_int_t)1 << b));
         explore_put(x, row, "hi", json_integer((int64_t)2 << b));
         explore_put(x, row, "n", json_integer(count[b]));
         explore_put(x, row, "share", explore_real(share));
@@ -240,7 +240,7 @@ akin_status explore_by_octave(struct explore *x, const struct explore_side *side
         AKIN_TRY(sorted_means(x->ctx, side, order + lo, hi - lo, mean, err));
         report_summarize(mean, hi - lo, &s);
         json_t *row = json_object();
-        explore_put(x, row, "lo", json_integer((int64_t)1 << b));
+        explore_put(x, row, "lo", json_integer((json_int_t)1 << b));
         explore_put(x, row, "hi", json_integer((int64_t)2 << b));
         explore_put(x, row, "n", json_integer(hi - lo));
         explore_put(x, row, "mean", explore_real(s.mean));

@@ -91,8 +91,7 @@ static void card_table(struct buf *b, const json_t *results)
     json_t *value;
     buf_init(&columns, b->ctx);
     buf_text(&columns, "model|type");
-    json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)metrics, key, value) {
         html_say(&columns, "|#%t", key);
     }
     buf_text(&columns, "|#train s|#evaluate s|#peak MB");
@@ -104,8 +103,7 @@ static void card_table(struct buf *b, const json_t *results)
         const json_t *row = at(results, i);
         html_say(b, "<tr><td class=\"t\">%t</td><td>%t</td>", json_text(row, "model", ""),
                  json_text(row, "type", ""));
-        json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
-        {
+        json_object_foreach((json_t *)(uintptr_t)metrics, key, value) {
             page_cell_metric(b, page_metric_of(row, key), best_of(results, key));
         }
         buf_text(b, "<td class=\"n\">");
@@ -143,8 +141,8 @@ static void short_name(struct buf *b, const char *name)
 
 static void interval_range(const json_t *results, const char *metric, double *lo, double *hi)
 {
-    *lo = INFINITY;
-    *hi = -INFINITY;
+    *lo = (double)INFINITY;
+    *hi = -(double)INFINITY;
     for (size_t i = 0; i < json_array_size(results); i++) {
         const json_t *m = page_metric_of(at(results, i), metric);
         const double all[] = {page_real_of(m, "value"), page_real_of(m, "lo"),
@@ -230,7 +228,7 @@ static void card_interval(struct buf *b, const json_t *results, const char *metr
 
 static void card_cost(struct buf *b, const json_t *results, const char *metric)
 {
-    double lo, hi, least = INFINITY, most = 0.0;
+    double lo, hi, least = (double)INFINITY, most = 0.0;
     size_t n = json_array_size(results), timed = 0;
     interval_range(results, metric, &lo, &hi);
     for (size_t i = 0; i < n; i++) {
@@ -380,8 +378,7 @@ void page_evaluate(struct buf *b, const json_t *evaluation)
     }
     html_section_open(b, "results", "Results");
     card_table(b, results);
-    json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)metrics, key, value) {
         first = first ? first : key;
         card_interval(b, results, key);
     }

@@ -27,8 +27,7 @@ static bool has_segment_value(const json_t *results, const char *group, const ch
     const json_t *first = json_object_get(json_object_get(at(results, 0), "segments"), group);
     const char *name;
     json_t *segment;
-    json_object_foreach((json_t *)(uintptr_t)first, name, segment)
-    {
+    json_object_foreach((json_t *)(uintptr_t)first, name, segment) {
         for (size_t i = 0; i < json_array_size(results); i++)
             if (isfinite(page_real_of(
                     page_metric_of(segment_of(at(results, i), group, name), metric), "value")))
@@ -50,22 +49,19 @@ static void segment_table(struct buf *b, const json_t *results, const char *grou
     json_t *segment, *value;
     buf_init(&columns, b->ctx);
     buf_text(&columns, "segment|#users|model");
-    json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)metrics, key, value) {
         if (has_segment_value(results, group, key))
             html_say(&columns, "|#%t", key);
     }
     html_card_open(b, title, true);
     html_say(b, "<p>%t</p>\n", note);
     html_table_open(b, title, columns.data ? columns.data : "segment");
-    json_object_foreach((json_t *)(uintptr_t)first, name, segment)
-    {
+    json_object_foreach((json_t *)(uintptr_t)first, name, segment) {
         for (size_t i = 0; i < json_array_size(results); i++) {
             const json_t *s = segment_of(at(results, i), group, name);
             html_say(b, "<tr><td>%t</td><td class=\"n\">%c</td><td class=\"t\">%t</td>", name,
                      json_int(s, "n", 0), json_text(at(results, i), "model", ""));
-            json_object_foreach((json_t *)(uintptr_t)metrics, key, value)
-            {
+            json_object_foreach((json_t *)(uintptr_t)metrics, key, value) {
                 if (has_segment_value(results, group, key))
                     page_cell_metric(b, page_metric_of(s, key), (double)NAN);
             }
@@ -93,8 +89,7 @@ static void segment_plot(struct buf *b, const json_t *results, const char *group
     json_t *segment;
     if (n < 2 || models > COLOURS)
         return;
-    json_object_foreach((json_t *)(uintptr_t)first, name, segment)
-    {
+    json_object_foreach((json_t *)(uintptr_t)first, name, segment) {
         for (size_t i = 0; i < models; i++)
             hi = fmax(hi,
                       json_double(page_metric_of(segment_of(at(results, i), group, name), metric),
@@ -116,8 +111,7 @@ static void segment_plot(struct buf *b, const json_t *results, const char *group
                     .y = {SVG_NAMES, SVG_NUMBER, 0.0, (double)n, false, NULL}};
     svg_open(&s, title);
     double y = (double)n - 1.0;
-    json_object_foreach((json_t *)(uintptr_t)first, name, segment)
-    {
+    json_object_foreach((json_t *)(uintptr_t)first, name, segment) {
         svg_words(&s, s.left - 10.0, svg_y(&s, y) + 4.0, "end", "title");
         html_text(b, name);
         svg_words_end(&s);

@@ -294,8 +294,7 @@ static void page_cleaning(struct buf *b, const json_t *c)
         const char *key;
         json_t *value;
         html_table_open(b, "Dropped rows by class", "dropped because|#rows");
-        json_object_foreach((json_t *)(uintptr_t)dropped, key, value)
-        {
+        json_object_foreach((json_t *)(uintptr_t)dropped, key, value) {
             html_say(b, "<tr><td>%t</td><td class=\"n\">%c</td></tr>\n", key,
                      (int64_t)json_number_value(value));
         }

@@ -192,7 +192,7 @@ void plot_cloud(struct buf *b, const json_t *cloud, const json_t *bands, const c
 {
     const json_t *points = json_object_get(cloud, "points");
     const json_t *range = json_object_get(cloud, "range");
-    double lo = real_at(range, 0), hi = real_at(range, 1), most = 1.0, least = INFINITY;
+    double lo = real_at(range, 0), hi = real_at(range, 1), most = 1.0, least = (double)INFINITY;
     for (size_t i = 0; i < json_array_size(points); i++) {
         most = fmax(most, real_at(at(points, i), 0));
         least = fmin(least, real_at(at(points, i), 0));

@@ -6,10 +6,10 @@
 #include "akin/akin.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -65,7 +65,8 @@ static int set_up(void **state)
     size_t n = 0;
     (void)state;
     /* In memory where possible: thousands of fsyncs follow. */
-    snprintf(dir, sizeof dir, "%s/akin-fault-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+    snprintf(dir, sizeof dir, "%s/akin-fault-XXXXXX",
+             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
     assert_non_null(mkdtemp(dir));
     n += (size_t)snprintf(text + n, sizeof text - n, "user_id,item_id,value,time\n");
     for (int u = 0; u < 12; u++) {
@@ -76,7 +77,8 @@ static int set_up(void **state)
     write_file("r.csv", text);
     snprintf(text, sizeof text,
              "name: t\nout: %s/out\ndata: {interactions: {path: \"%s/r.csv\"}}\n"
-             "split: {by: leave-last, n: 1}\nmodels: [{type: popular}]\n", dir, dir);
+             "split: {by: leave-last, n: 1}\nmodels: [{type: popular}]\n",
+             dir, dir);
     write_file("c.yaml", text);
     return 0;
 }
@@ -123,11 +125,13 @@ static void test_operations(void **state)
     sweep("prepare", params);
     snprintf(params, sizeof params,
              "{\"data\": \"%s/d.akin\", \"model\": \"ials\", \"set\": {\"factors\": 2, \"epochs\": "
-             "1}, \"output\": \"%s/m.akin\"}", dir, dir);
+             "1}, \"output\": \"%s/m.akin\"}",
+             dir, dir);
     sweep("train", params);
     snprintf(params, sizeof params,
              "{\"train\": \"%s/d.akin\", \"split\": \"leave-last:1\", \"model\": [\"popular\"], "
-             "\"bootstrap\": 0, \"metrics\": [\"ndcg@5\"]}", dir);
+             "\"bootstrap\": 0, \"metrics\": [\"ndcg@5\"]}",
+             dir);
     sweep("evaluate", params);
     snprintf(params, sizeof params, "{\"config\": \"%s/c.yaml\", \"force\": true}", dir);
     sweep("run", params);
@@ -135,11 +139,23 @@ static void test_operations(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const files[] = {
-        "out/models/popular.akin", "out/models", "out/data.akin", "out/prepare.json",
-        "out/report.html", "out/train.akin", "out/test.akin", "out/evaluation.json",
-        "out/evaluation.html", "out/recommendations.jsonl", "out/state.json", "out", "r.csv", "c.yaml", "d.akin",
-        "m.akin", ""};
+    static const char *const files[] = {"out/models/popular.akin",
+                                        "out/models",
+                                        "out/data.akin",
+                                        "out/prepare.json",
+                                        "out/report.html",
+                                        "out/train.akin",
+                                        "out/test.akin",
+                                        "out/evaluation.json",
+                                        "out/evaluation.html",
+                                        "out/recommendations.jsonl",
+                                        "out/state.json",
+                                        "out",
+                                        "r.csv",
+                                        "c.yaml",
+                                        "d.akin",
+                                        "m.akin",
+                                        ""};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[160];

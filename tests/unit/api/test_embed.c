@@ -208,6 +208,11 @@ static void test_save_open_similar_evaluate(void **state)
     result = NULL;
     assert_int_equal(akin_evaluate(f->ctx, again, data, NULL, &result, &err), AKIN_E_ARG);
     assert_null(result);
+    assert_int_equal(akin_evaluate(f->ctx, again, test, "{\"metric\": 1}", &result, &err),
+                     AKIN_E_ARG);
+    assert_non_null(strstr(err.message, "metrics"));
+    assert_int_equal(akin_evaluate(f->ctx, again, test, "{\"bootstrap\": 1e9}", &result, &err),
+                     AKIN_E_ARG);
     akin_model_free(again);
     akin_model_free(m);
     akin_dataset_free(test);

@@ -129,8 +129,8 @@ static double objective(const struct csr *by_user, const struct ials_params *p, 
 static const char *const settings[] = {
     "{\"factors\":10,\"reg\":0.02,\"unobserved_weight\":0.1,\"epochs\":5}",
     "{\"factors\":50,\"reg\":0.001,\"unobserved_weight\":0.5,\"reg_exponent\":0.5,\"epochs\":4}",
-    "{\"factors\":24,\"reg\":0.02,\"unobserved_weight\":0.1,\"solver\":\"block\",\"block\":8,"
-    "\"epochs\":5}",
+    ("{\"factors\":24,\"reg\":0.02,\"unobserved_weight\":0.1,\"solver\":\"block\",\"block\":8,"
+     "\"epochs\":5}"),
     "{\"factors\":7,\"unobserved_weight\":0.1,\"reg\":0.02,\"biases\":true,\"epochs\":5}",
     "{\"factors\":23,\"reg\":0.01,\"biases\":true,\"solver\":\"block\",\"block\":9,\"epochs\":4}",
 };

@@ -9,7 +9,7 @@ static const int64_t ID_OFF[N + 1] = {0, 1, 2, 3, 4, 5, 6};
 static const struct ids IDS = {.n = N, .off = ID_OFF, .bytes = "abcdef"};
 static const int32_t POPULARITY[N] = {5, 4, 3, 2, 1, 0};
 
-static const double YEAR[N] = {1990, 1995, NAN, 2000, 2005, 1980};
+static const double YEAR[N] = {1990, 1995, (double)NAN, 2000, 2005, 1980};
 static const int64_t TITLE_OFF[N + 1] = {0, 3, 6, 6, 9, 12, 15};
 static const int64_t GENRE_PTR[N + 1] = {0, 2, 3, 3, 4, 6, 7};
 static const int32_t GENRE_VAL[7] = {0, 1, 0, 2, 1, 2, 1};
