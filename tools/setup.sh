@@ -7,9 +7,9 @@ set -eu
 
 build="gcc libc6-dev cmake ninja-build make pkg-config libjansson-dev libyaml-dev libxxhash-dev
  libzstd-dev zlib1g-dev libcurl4-openssl-dev"
-tests="libcmocka-dev python3 curl ca-certificates unzip"
+tests="libcmocka-dev python3 ca-certificates"
 all="clang-16 clang-format-16 clang-tidy-16 cppcheck libclang-rt-16-dev gcc-aarch64-linux-gnu
- libc6-dev-arm64-cross qemu-user python3-venv zstd gzip"
+ libc6-dev-arm64-cross qemu-user g++ git python3-venv debootstrap"
 
 want="$build $tests"
 [ "${1:-}" = all ] && want="$want $all"

@@ -6,8 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const params[] = {
         "{}",
         "{\"format\":\"csv\",\"header\":\"no\",\"duplicates\":\"sum\"}",
-        "{\"format\":\"csv\",\"columns\":{\"user_id\":\"1\",\"item_id\":\"2\"},"
-        "\"duplicates\":\"keep\"}",
+        ("{\"format\":\"csv\",\"columns\":{\"user_id\":\"1\",\"item_id\":\"2\"},"
+         "\"duplicates\":\"keep\"}"),
         "{\"format\":\"tsv\",\"value_range\":[0,5],\"min_user_events\":2}",
         "{\"format\":\"movielens\",\"duplicates\":\"mean\"}",
         "{\"format\":\"csv\",\"sep\":\"space\",\"order\":\"rows\"}",

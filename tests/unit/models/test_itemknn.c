@@ -23,7 +23,7 @@ static struct dense dense_of(const struct fitted *f)
     d.rated = calloc((size_t)d.n_users, sizeof *d.rated);
     assert_true(d.w && d.r && d.deg && d.rated);
     for (size_t e = 0; e < size; e++)
-        d.r[e] = NAN;
+        d.r[e] = (double)NAN;
     for (int u = 0; u < d.n_users; u++) {
         struct history h = histories_of(&f->tv.hist, u);
         for (int e = 0; e < h.n; e++) {
@@ -166,7 +166,7 @@ static void check_kept(struct fitted *f, const struct setting *s, int k, bool by
     int n = d.n_items;
     for (int a = 0; a < n; a++) {
         int n_kept = 0, n_positive = 0;
-        double least = INFINITY, most = 0;
+        double least = (double)INFINITY, most = 0;
         for (int b = 0; b < n; b++) {
             double want = a == b ? 0 : by_target ? ref_sim(&d, s, b, a) : ref_sim(&d, s, a, b);
             double got = by_target ? kept[b * n + a] : kept[a * n + b];
@@ -241,8 +241,10 @@ static struct dataset *golden_data(akin_ctx *ctx)
     int n = 0;
     for (int u = 0; u < 7; u++)
         for (int i = 0; i < 6; i++)
-            if (golden_weights[u][i] > 0)
-                rows[n++] = (struct row){users[u], items[i], golden_weights[u][i], n, 0};
+            if (golden_weights[u][i] > 0) {
+                rows[n] = (struct row){users[u], items[i], golden_weights[u][i], n, 0};
+                n++;
+            }
     return fix_dataset(ctx, rows, n, FIX_VALUES, NULL);
 }
 

@@ -74,7 +74,7 @@ static void check(akin_ctx *ctx, struct dataset *ds, int measure, int top_n, int
     assert_int_equal(evidence_init(ctx, s.n_items, &ev, &err), AKIN_OK);
     for (int j = 0; j < s.n_items; j++) {
         int n_want = 0;
-        double most = 0, least = INFINITY;
+        double most = 0, least = (double)INFINITY;
         evidence_clear(&ev);
         assert_int_equal(f.m->cls->scorer.similar(f.m->self, j, &ev, NULL, &err), AKIN_OK);
         for (int i = 0; i < s.n_items; i++) {
