@@ -60,6 +60,23 @@ static void render_object(FILE *out, const json_t *object, int indent)
     }
 }
 
+/* ---- inspect ---- */
+
+static void render_inspect(FILE *out, const json_t *result)
+{
+    size_t i;
+    json_t *row;
+    json_t *rest = json_copy((json_t *)(uintptr_t)result);
+    json_object_del(rest, "sections");
+    render_object(out, rest, 0);
+    json_decref(rest);
+    fprintf(out, "\n%-28s %14s  %-16s\n", "section", "bytes", "xxh3");
+    json_array_foreach(json_object_get(result, "sections"), i, row)
+        fprintf(out, "%-28s %14.0f  %-16s%s\n", text_of(row, "name"), number_of(row, "bytes"),
+                text_of(row, "hash"),
+                json_is_true(json_object_get(row, "required")) ? "" : "  optional");
+}
+
 /* ---- evaluate ---- */
 
 static void metric_cell(FILE *out, const json_t *metric, int width)
@@ -335,6 +352,8 @@ void render_result(FILE *out, const char *op, const json_t *result)
         {"prepare", render_prepare}, {"evaluate", render_evaluate}, {"models", render_models},
         {"params", render_params},   {"similar", render_similar},   {"segment", render_segment},
         {"run", render_run},         {"demo", render_demo},         {"doctor", render_doctor},
+        {"inspect", render_inspect},
+
         {"plan", render_plan},       {"report", render_report},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
