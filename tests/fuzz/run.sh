@@ -2,13 +2,14 @@
 # run.sh SECONDS [TARGET...]: builds the fuzz targets (build-fuzz: clang, ASan + UBSan) and runs them
 # one after another, together for SECONDS, each from a copy of its corpus. An input that fails is
 # kept in build-fuzz/found, its path printed; put it into tests/fuzz/corpus/TARGET with the fix.
+# AKIN_FUZZ_SEED=N repeats a run's inputs (0, the default: another every time).
 #   run.sh 600             all
 #   run.sh 60 csv tables   two of them, half a minute each
 #   build-fuzz/tests/fuzz/fuzz_csv build-fuzz/found/csv-crash-…     one input again
 # To shrink a corpus: fuzz_NAME -merge=1 EMPTY_DIR GROWN_DIR tests/fuzz/corpus/NAME
 set -eu
 cd "$(dirname "$0")/../.."
-[ $# -ge 1 ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,10s/^# //p' "$0" >&2; exit 2; }
 seconds=$1
 shift
 build=$PWD/build-fuzz
@@ -50,7 +51,7 @@ for name in "$@"; do
     log=$work/$name.log
     code=0
     "$build/tests/fuzz/fuzz_$name" "$work/$name" "tests/fuzz/corpus/$name" \
-        -max_total_time="$each" -max_len="$(longest "$name")" -rss_limit_mb=2048 -timeout=20 \
+        -seed="${AKIN_FUZZ_SEED:-0}" -max_total_time="$each" -max_len="$(longest "$name")" -rss_limit_mb=2048 -timeout=20 \
         -print_final_stats=1 -artifact_prefix="$build/found/$name-" > "$log" 2>&1 || code=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
     if [ "$code" = 0 ] && [ -n "$runs" ]; then
