@@ -4,8 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 if [ "$(id -u)" != 0 ]; then
-    echo "bare: skipped, not root"
-    exit 0
+    echo "bare: not root"
+    exit 77
 fi
 dir=$(mktemp -d /var/tmp/akin-bare.XXXXXX)
 cleanup() {

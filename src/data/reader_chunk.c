@@ -318,3 +318,26 @@ read_fn read_fn_of(int format)
         return read_csv;
     }
 }
+
+akin_status chunk_lines(struct chunk *c, const char *text, int64_t n, int64_t from, int64_t limit,
+                        bool is_last, chunk_row_fn row, int64_t *at, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int64_t p = from;
+    while (p < limit) {
+        struct record r;
+        bool is_blank;
+        if (!chunk_line(c, text, n, &p, is_last, &r, &is_blank))
+            break;
+        if (is_blank)
+            continue;
+        c->n_records++;
+        if (r.size > c->plan->max_line)
+            chunk_defect(c, DEFECT_LINE_TOO_LONG, &r);
+        else
+            AKIN_TRY(row(c, &r, err));
+    }
+    *at = p;
+done:
+    return status;
+}

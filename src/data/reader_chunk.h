@@ -137,6 +137,11 @@ akin_status chunk_room(struct chunk *c, akin_error *err);
  */
 bool chunk_line(struct chunk *c, const char *text, int64_t n, int64_t *p, bool is_last,
                 struct record *r, bool *is_blank);
+/* Reads whole lines of text[from..limit) as the formats of one record a line do: blank lines are
+ * skipped, over-long ones are defects, row takes the others. *at: where the next piece begins. */
+typedef akin_status (*chunk_row_fn)(struct chunk *c, const struct record *r, akin_error *err);
+akin_status chunk_lines(struct chunk *c, const char *text, int64_t n, int64_t from, int64_t limit,
+                        bool is_last, chunk_row_fn row, int64_t *at, akin_error *err);
 
 /*
  * Adds the records that begin in text[from..limit). text has n >= limit bytes, then READ_PAD bytes

@@ -85,29 +85,17 @@ static akin_status adjacency_add(struct chunk *c, const struct record *r, akin_e
     return items_add(c, NULL, p, end, 0, r, err);
 }
 
+static akin_status list_row(struct chunk *c, const struct record *r, akin_error *err)
+{
+    if (c->plan->format == FORMAT_SESSIONS)
+        return session_add(c, r, err);
+    if (c->plan->format == FORMAT_ADJACENCY)
+        return adjacency_add(c, r, err);
+    return items_add(c, NULL, r->text, r->text + r->size, 0, r, err);
+}
+
 akin_status read_lists(struct chunk *c, const char *text, int64_t n, int64_t from, int64_t limit,
                        bool is_last, int64_t *at, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    int64_t p = from;
-    while (p < limit) {
-        struct record r;
-        bool is_blank;
-        if (!chunk_line(c, text, n, &p, is_last, &r, &is_blank))
-            break;
-        if (is_blank)
-            continue;
-        c->n_records++;
-        if (r.size > c->plan->max_line)
-            chunk_defect(c, DEFECT_LINE_TOO_LONG, &r);
-        else if (c->plan->format == FORMAT_SESSIONS)
-            AKIN_TRY(session_add(c, &r, err));
-        else if (c->plan->format == FORMAT_ADJACENCY)
-            AKIN_TRY(adjacency_add(c, &r, err));
-        else
-            AKIN_TRY(items_add(c, NULL, r.text, r.text + r.size, 0, &r, err));
-    }
-    *at = p;
-done:
-    return status;
+    return chunk_lines(c, text, n, from, limit, is_last, list_row, at, err);
 }
