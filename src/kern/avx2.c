@@ -182,6 +182,7 @@ static inline __attribute__((always_inline)) void vf_transpose(vf *m)
 }
 
 #include "kern/body.h"
+#include "kern/body_rows.h"
 
 /* gemm's tile is under chol */
 #include "kern/body_gemm.h"

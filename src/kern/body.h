@@ -248,6 +248,7 @@ static void vtanh(const float *x, float *y, int64_t n)
 #define KERN_TABLE(name, byte_dot)                                                                 \
     {                                                                                              \
         .isa = name, .dot = dot, .axpy = axpy, .scale = scale, .dot64 = dot64, .pack = pack,       \
-        .gemm = gemm, .syrk = syrk, .chol = chol, .chol_solve = chol_solve, .dot_u8s8 = byte_dot,  \
-        .scan_above = scan_above, .vexp = vexp, .vlog = vlog, .vtanh = vtanh, .scatter = scatter,  \
+        .gemm = gemm, .syrk = syrk, .residual = residual, .chol = chol, .chol_solve = chol_solve,  \
+        .dot_u8s8 = byte_dot, .scan_above = scan_above, .vexp = vexp, .vlog = vlog,                \
+        .vtanh = vtanh, .scatter = scatter,                                                        \
     }

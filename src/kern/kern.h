@@ -55,6 +55,14 @@ struct kern {
                  const float *w, float *A, int64_t lda);
 
     /*
+     * What least squares over gathered rows leaves, y += XᵀW(t - X·v): y[i] = chain over r = 0..n-1
+     * of fma(w[r]·(t[r] - dot(x_r, v)), x_r[i], y[i]), x_r = X + rows[r]·ldx, v and y (k);
+     * w NULL = 1, t NULL = 0.
+     */
+    void (*residual)(int64_t k, int64_t n, const float *X, int64_t ldx, const int32_t *rows,
+                     const float *w, const float *t, const float *v, float *y);
+
+    /*
      * Cholesky A = L·Lᵀ in place, lower triangle (k, k; lda). Order: right-looking by columns is
      * not prescribed; each element's chain is over t = 0..j-1 of fma(-L[i][t], L[j][t], A[i][j]),
      * then division by L[j][j] (sqrt on the diagonal). Returns 0, or j+1 for the first pivot that

@@ -80,6 +80,16 @@ static void ref_syrk(int64_t k, int64_t n, const float *X, int64_t ldx, const in
     }
 }
 
+static void ref_residual(int64_t k, int64_t n, const float *X, int64_t ldx, const int32_t *rows,
+                         const float *w, const float *t, const float *v, float *y)
+{
+    for (int64_t r = 0; r < n; r++) {
+        const float *x = X + rows[r] * ldx;
+        float e = (t ? t[r] : 0.0f) - ref_dot(x, v, k);
+        ref_axpy(w ? w[r] * e : e, x, y, k);
+    }
+}
+
 static int ref_chol(int64_t k, float *A, int64_t lda)
 {
     for (int64_t j = 0; j < k; j++) {
@@ -167,6 +177,7 @@ const struct kern kern_ref = {
     .pack = ref_pack,
     .gemm = ref_gemm,
     .syrk = ref_syrk,
+    .residual = ref_residual,
     .chol = ref_chol,
     .chol_solve = ref_chol_solve,
     .dot_u8s8 = ref_dot_u8s8,

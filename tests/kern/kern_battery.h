@@ -259,6 +259,43 @@ static inline void battery_syrk(struct battery *bat, int64_t k, int64_t n, int m
     free(rows);
 }
 
+/* variant bit 0: targets, bit 1: weights */
+static inline void battery_residual(struct battery *bat, int64_t k, int64_t n, int mode,
+                                    int variant)
+{
+    enum { ROWS = 40 };
+    int64_t ldx = k + 1;
+    float *X = battery_matrix(bat, mode, ROWS * ldx);
+    float *w = battery_matrix(bat, mode, n + GUARD);
+    float *t = battery_matrix(bat, mode, n + GUARD);
+    float *v = battery_matrix(bat, mode, k + GUARD);
+    float *y = battery_matrix(bat, mode, k + GUARD);
+    int32_t *rows = malloc((size_t)(n + 1) * sizeof *rows);
+    if (!rows)
+        abort();
+    for (int64_t i = 0; i < n; i++)
+        rows[i] = (int32_t)(battery_next(bat) % ROWS);
+    battery_case(bat, "residual", k, n * 4 + variant);
+    bat->kern->residual(k, n, X, ldx, rows, variant & 2 ? w : NULL, variant & 1 ? t : NULL, v, y);
+    battery_put(bat, y, k + GUARD);
+    free(X);
+    free(w);
+    free(t);
+    free(v);
+    free(y);
+    free(rows);
+}
+
+static inline void battery_all_residual(struct battery *bat)
+{
+    for (int64_t k = 0; k <= 70; k++) {
+        battery_residual(bat, k, k % 35, (int)(k % N_MODES), (int)(k % 4));
+        battery_residual(bat, k, 3, (int)((k + 1) % N_MODES), (int)(k / 8 % 4));
+    }
+    for (int64_t n = 0; n <= 50; n++)
+        battery_residual(bat, 130, n, 0, (int)(n % 4));
+}
+
 /* A positive matrix: scaled rows' products plus the unit matrix, in double, in one order. */
 static inline float *battery_positive(struct battery *bat, int64_t k, int64_t lda)
 {
@@ -373,6 +410,7 @@ static inline void battery_run(const struct kern *kern, uint64_t seed, struct si
     battery_bytes(&bat, 5000, false);
     battery_all_gemm(&bat);
     battery_all_triangles(&bat);
+    battery_all_residual(&bat);
     battery_doubles(&bat);
 }
 
