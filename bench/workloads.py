@@ -15,6 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 IALS = {"unobserved_weight": 0.1, "reg": 0.003, "reg_exponent": 1}
 # On Gowalla, by a validation part of its train file (README.md).
 IALS_GOWALLA = dict(IALS, unobserved_weight=0.01)
+SOLVERS = ("cg", "cholesky")
 
 
 def akin(name, argv, key=None):
@@ -188,12 +189,12 @@ def ials(o):
                     ),
                     "epoch_seconds",
                 )
-                for solver in ("cholesky", "block")
+                for solver in SOLVERS
             ]
             + als_peers(o, IALS, f"{s}/positives.npz", factors, 3, "epoch_seconds", factors == 64),
         }
     params = {
-        s: dict(IALS_GOWALLA, factors=128, epochs=15, solver=s) for s in ("cholesky", "block")
+        s: dict(IALS_GOWALLA, factors=128, epochs=15, solver=s) for s in SOLVERS
     }
     contenders = [
         akin(n, fit(o, f"{g}/train.akin", "ials", p), "fit_seconds") for n, p in params.items()
@@ -220,7 +221,7 @@ def objective(o):
         common = dict(params, factors=128, epochs=10)
         contenders = [
             akin(solver, fit(o, data, "ials", dict(common, solver=solver), rule), "epoch_seconds")
-            for solver in ("cholesky", "block")
+            for solver in SOLVERS
         ]
         contenders += [
             peer(o, n, "als_irspack", "epoch_seconds", solver=k, matrix=matrix, loss=1, **common)
@@ -229,7 +230,7 @@ def objective(o):
 
         def after(runner, rows, data=data, rule=rule, common=common):
             losses = {n: r["last"].get("loss") for n, r in rows.items()}
-            for solver in ("cholesky", "block"):  # the loss costs time, so it is logged apart
+            for solver in SOLVERS:  # the loss costs time, so it is logged apart
                 argv = fit(runner.o, data, "ials", dict(common, solver=solver, log_loss=True), rule)
                 losses[solver] = run_child(argv, runner.env)[0]["loss"]
             goal = losses["irspack CG"][-1]

@@ -14,7 +14,8 @@
  * Each half-step turns the fixed side into the eigenbasis of its Gram matrix, where the part that
  * all rows share is diagonal (solve/rows.h). The last half-step is an exact one on users, so that
  * fold_in of a user's training history gives the trained row bit for bit.
- * Cost: an epoch per side: n·k² (Gram, turn), 9 k³ (eigen), and a row min(n²k/2, nk²/2) + ...;
+ * Cost: an epoch per side: n·k² (Gram, turn), 9 k³ (eigen), and a row (cg_steps + 1)·2nk or, exact,
+ * min(n²k/2, nk²/2) + ...;
  * fold-in: one row. Not here: side features, explicit ratings, non-negative factors.
  */
 #include "models/ials.h"
@@ -41,10 +42,13 @@ static const akin_param ials_rows[] = {
                "weight of predicting 0 for every pair, beside weight 1 of a positive"),
     PARAM_REAL(struct ials_params, stddev, "0.1", 1e-6, 1e3, "", 0,
                "standard deviation of the random start, before division by sqrt(factors)"),
-    PARAM_CHOICE(struct ials_params, solver, "cholesky", "cholesky|block", 0,
-                 "exact rows, or one pass of block coordinate descent (iALS++) a half-step"),
+    PARAM_CHOICE(struct ials_params, solver, "cg", "cholesky|block|cg", 0,
+                 "a row's half-step: exact, a pass of block coordinate descent (iALS++), or "
+                 "conjugate gradients"),
     PARAM_INT(struct ials_params, block, "64", 8, 512, "", 0,
               "coordinates that the block solver solves together"),
+    PARAM_INT(struct ials_params, cg_steps, "3", 1, 100, "", 0,
+              "steps of conjugate gradients a half-step"),
     PARAM_BOOL(struct ials_params, biases, "false", 0, "learn a bias of each user and item"),
     PARAM_REAL(struct ials_params, tol, "0", 0, 1, "", 0,
                "stop when the loss falls by less than this share in an epoch; 0 = never"),

@@ -14,11 +14,12 @@ struct ials_params {
     double stddev;
     int64_t solver; /* enum ials_solver */
     int64_t block;
+    int64_t cg_steps;
     int64_t biases;
     double tol;
     int64_t log_loss;
 };
-enum ials_solver { IALS_CHOLESKY, IALS_BLOCK };
+enum ials_solver { IALS_CHOLESKY, IALS_BLOCK, IALS_CG };
 
 /*
  * A trained state. k = factors, + 1 with biases. Items lie in the eigenbasis of their own Gram

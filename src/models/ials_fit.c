@@ -84,7 +84,7 @@ struct solve_job {
     struct fit *f;
     struct side *side;
     struct row_system sys;
-    bool exact;
+    int how;
 };
 
 static akin_status solve_block(void *arg, int64_t block, int worker, akin_error *err)
@@ -103,8 +103,10 @@ static akin_status solve_block(void *arg, int64_t block, int worker, akin_error 
         float *x = s->X + r * f->k;
         if (row.n == 0 && !job->sys.shift)
             memset(x, 0, (size_t)f->k * sizeof *x);
-        else if (job->exact)
+        else if (job->how == IALS_CHOLESKY)
             AKIN_TRY(row_solve(f->ctx, &job->sys, &row, x, scratch, err));
+        else if (job->how == IALS_CG)
+            AKIN_TRY(row_conjugate(f->ctx, &job->sys, &row, f->p->cg_steps, x, scratch, err));
         else
             AKIN_TRY(row_descend(f->ctx, &job->sys, &row, f->p->block, x, scratch, err));
     }
@@ -113,10 +115,10 @@ done:
     return status;
 }
 
-static akin_status solve_rows(struct fit *f, struct side *solved, const struct side *fixed,
-                              bool exact, akin_error *err)
+static akin_status solve_rows(struct fit *f, struct side *solved, const struct side *fixed, int how,
+                              akin_error *err)
 {
-    struct solve_job job = {.f = f, .side = solved, .exact = exact};
+    struct solve_job job = {.f = f, .side = solved, .how = how};
     job.sys = (struct row_system){f->ctx->kern, f->k, fixed->X, fixed->offset, f->base, f->shift};
     return par_for(f->ctx, solved->n_blocks, solve_block, &job, err);
 }
@@ -264,7 +266,7 @@ done:
     return status;
 }
 
-static akin_status half_step(struct fit *f, struct side *solved, struct side *fixed, bool exact,
+static akin_status half_step(struct fit *f, struct side *solved, struct side *fixed, int how,
                              akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -274,13 +276,13 @@ static akin_status half_step(struct fit *f, struct side *solved, struct side *fi
     /* Items are whole on every rank; users only once they are exchanged. */
     AKIN_TRY(turn(f, fixed->X, fixed->is_items ? 0 : fixed->lo,
                   fixed->is_items ? fixed->n : fixed->hi, err));
-    if (!exact)
+    if (how != IALS_CHOLESKY)
         AKIN_TRY(turn(f, solved->X, solved->lo, solved->hi, err));
     f->is_turned = true;
     AKIN_TRY(shift_set(f, fixed, err));
     if (!fixed->is_items)
         AKIN_TRY(exchange(f, fixed, err));
-    AKIN_TRY(solve_rows(f, solved, fixed, exact, err));
+    AKIN_TRY(solve_rows(f, solved, fixed, how, err));
     if (solved->is_items)
         AKIN_TRY(exchange(f, solved, err));
 done:
@@ -451,7 +453,7 @@ static akin_status start_warm(struct fit *f, const struct fit_control *ctl, akin
         for (int64_t i = 0; i < f->items.n; i++)
             f->items.X[i * k + k - 1] = 1.0f;
     }
-    AKIN_TRY(half_step(f, &f->users, &f->items, true, err));
+    AKIN_TRY(half_step(f, &f->users, &f->items, IALS_CHOLESKY, err));
 done:
     return status;
 }
@@ -519,13 +521,13 @@ static void hand_over(struct fit *f, struct ials *self)
 static akin_status run_epochs(struct fit *f, const struct fit_control *ctl, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    bool exact = f->p->solver == IALS_CHOLESKY;
+    int how = (int)f->p->solver;
     bool stop = false;
     double last = (double)NAN;
     for (int64_t epoch = 1; epoch <= f->p->epochs && !stop; epoch++) {
         double loss = (double)NAN;
-        AKIN_TRY(half_step(f, &f->items, &f->users, exact, err));
-        AKIN_TRY(half_step(f, &f->users, &f->items, exact, err));
+        AKIN_TRY(half_step(f, &f->items, &f->users, how, err));
+        AKIN_TRY(half_step(f, &f->users, &f->items, how, err));
         if (f->p->log_loss || f->p->tol > 0.0)
             AKIN_TRY(loss_value(f, &loss, err));
         if (f->p->log_loss)
@@ -538,8 +540,9 @@ static akin_status run_epochs(struct fit *f, const struct fit_control *ctl, akin
         AKIN_TRY(exchange(f, &f->users, err));
         AKIN_TRY(ctl->epoch(ctl->arg, f->m, epoch, loss, &stop, err));
     }
-    if (!exact) /* the items are as they were: only the rows are to be solved to the end */
-        AKIN_TRY(solve_rows(f, &f->users, &f->items, true, err));
+    if (how !=
+        IALS_CHOLESKY) /* the items are as they were: only the rows are to be solved to the end */
+        AKIN_TRY(solve_rows(f, &f->users, &f->items, IALS_CHOLESKY, err));
     AKIN_TRY(exchange(f, &f->users, err));
 done:
     return status;

@@ -32,7 +32,7 @@ struct row_data {
 
 /* Floats of scratch for rows of up to n items. */
 int64_t row_scratch(int64_t k, int64_t n);
-/* Enough for every row of at most n items, row_apply and row_descend included. */
+/* Enough for every row of at most n items, by any of the functions below. */
 int64_t row_scratch_max(int64_t k, int64_t n);
 
 /*
@@ -51,6 +51,13 @@ akin_status row_solve(akin_ctx *ctx, const struct row_system *sys, const struct 
  */
 akin_status row_descend(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
                         int64_t block, float *x, float *scratch, akin_error *err);
+
+/*
+ * At most `steps` steps of conjugate gradients from x (k); never raises the objective. Rows of at
+ * most 16 items are solved exactly, which is cheaper. Cost: (steps + 1)·2nk.
+ */
+akin_status row_conjugate(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
+                          int64_t steps, float *x, float *scratch, akin_error *err);
 
 /* x (k) = A⁻¹·b for explanations; b (k) may be x. Cost and failures as row_solve. */
 akin_status row_apply(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,

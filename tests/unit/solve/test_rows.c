@@ -158,12 +158,43 @@ static void test_descent(void **state)
     solve_ctx_done(ctx);
 }
 
+/* Never up; many calls of few steps near the minimum, 2k steps at once reach it. */
+static void test_conjugate(void **state)
+{
+    (void)state;
+    enum { K = 50 };
+    akin_ctx *ctx = solve_ctx(1, NULL);
+    struct row_system sys;
+    struct setup *s = setup_new(ctx, K, &sys);
+    static const int32_t lengths[] = {0, 5, 17, 33, 60, 300};
+    for (size_t c = 0; c < sizeof lengths / sizeof lengths[0]; c++) {
+        struct row_data row = {lengths[c], s->item, s->weight, 0.125f};
+        float x[K];
+        double exact[K];
+        solve_fill(x, K, 77);
+        assert_int_equal(row_solve_reference(ctx, &sys, &row, NULL, exact, NULL), AKIN_OK);
+        double last = objective(&sys, &row, x);
+        for (int call = 0; call < 60; call++) {
+            assert_int_equal(row_conjugate(ctx, &sys, &row, 3, x, s->scratch, NULL), AKIN_OK);
+            double now = objective(&sys, &row, x);
+            assert_true(now <= last + 1e-5 * fabs(last));
+            last = now;
+        }
+        assert_true(distance(x, exact, K) < 1e-2);
+        solve_fill(x, K, 77);
+        assert_int_equal(row_conjugate(ctx, &sys, &row, 2 * K, x, s->scratch, NULL), AKIN_OK);
+        assert_true(distance(x, exact, K) < 1e-5);
+    }
+    setup_free(s);
+    solve_ctx_done(ctx);
+}
+
 static void test_same_bits(void **state)
 {
     (void)state;
     enum { K = 40, CASES = 5 };
     static const int32_t lengths[CASES] = {0, 1, 20, 35, 200};
-    float first[CASES][2][K], x[2][K];
+    float first[CASES][3][K], x[3][K];
     for (size_t isa = 0; kern_names(isa); isa++) {
         if (!kern_find(kern_names(isa)))
             continue;
@@ -175,6 +206,7 @@ static void test_same_bits(void **state)
             memset(x, 0, sizeof x);
             assert_int_equal(row_solve(ctx, &sys, &row, x[0], s->scratch, NULL), AKIN_OK);
             assert_int_equal(row_descend(ctx, &sys, &row, 16, x[1], s->scratch, NULL), AKIN_OK);
+            assert_int_equal(row_conjugate(ctx, &sys, &row, 3, x[2], s->scratch, NULL), AKIN_OK);
             if (isa == 0)
                 memcpy(first[c], x, sizeof x);
             assert_memory_equal(first[c], x, sizeof x);
@@ -224,9 +256,9 @@ int main(void)
 {
     printf("seed %llu\n", (unsigned long long)test_seed);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),  cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_descent), cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_way_out),
+        cmocka_unit_test(test_golden),    cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_descent),   cmocka_unit_test(test_conjugate),
+        cmocka_unit_test(test_same_bits), cmocka_unit_test(test_way_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
