@@ -216,7 +216,10 @@ bool args_size(const char *text, int64_t *out)
         return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (strcmp(end, units[i].suffix) == 0) {
-            *out = (int64_t)(value * units[i].factor);
+            double size = value * units[i].factor;
+            if (!(size < 0x1p63)) /* out of range: the cast differs between CPUs */
+                return false;
+            *out = (int64_t)size;
             return true;
         }
     }

@@ -32,6 +32,14 @@
 #define MEM_MAX (INT64_MAX / 4) /* sums of sizes cannot overflow */
 #define MEM_KEPT_MAX 32
 #define MEM_MAGIC 0x6b696e41u
+/* The address sanitizer is at work: gcc says so by a macro, clang by a feature. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEM_EXACT
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEM_EXACT
+#endif
+#endif
 
 struct mem_head {
     void *base;     /* what malloc or mmap gave */
@@ -215,7 +223,7 @@ static void *head_set(void *p, void *base, int64_t size, int64_t total, uint32_t
 
 static void *small_alloc(struct mem *mem, int64_t size)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(MEM_EXACT)
     /* An exact end, so that the sanitizer sees the first byte behind. */
     int64_t total = size + MEM_LINE;
     void *base = NULL;
@@ -225,7 +233,7 @@ static void *small_alloc(struct mem *mem, int64_t size)
 #endif
     if (!mem_claim(mem, total))
         return NULL;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(MEM_EXACT)
     if (posix_memalign(&base, MEM_LINE, (size_t)total) != 0)
         base = NULL;
 #else
@@ -239,7 +247,7 @@ static void *small_alloc(struct mem *mem, int64_t size)
     }
     mem_count(mem, total);
     uintptr_t at = ((uintptr_t)base + MEM_LINE + MEM_LINE - 1) & ~(uintptr_t)(MEM_LINE - 1);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(MEM_EXACT)
     at = (uintptr_t)base + MEM_LINE;
 #endif
     return head_set((char *)base + (at - (uintptr_t)base), base, size, total, 0);

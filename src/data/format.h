@@ -38,6 +38,8 @@ int plan_column_normal(const struct read_plan *plan, const char *normal);
 int plan_column(const struct read_plan *plan, const char *name);
 /* First of a NULL-terminated list of normalised names that a column has, or -1. */
 int plan_known(const struct read_plan *plan, const char *const *names);
+/* The same from names[*from] on; *from receives the index of the name. */
+int plan_known_from(const struct read_plan *plan, const char *const *names, int *from);
 /* "a, b, c" into out. */
 void plan_names(const struct read_plan *plan, char *out, size_t size);
 

@@ -72,14 +72,30 @@ int plan_column(const struct read_plan *plan, const char *name)
     return -1;
 }
 
+int plan_known_from(const struct read_plan *plan, const char *const *names, int *from)
+{
+    char name[64];
+    int best = -1;
+    int n = *from; /* names before that of the best column: those still worth a look */
+    while (names[n])
+        n++;
+    for (int c = 0; c < plan->n_cols && n > *from; c++) {
+        name_normalise(plan->name[c], (int64_t)strlen(plan->name[c]), name, sizeof name);
+        for (int i = *from; i < n; i++) {
+            if (strcmp(name, names[i]) == 0) {
+                best = c;
+                n = i;
+            }
+        }
+    }
+    *from = n;
+    return best;
+}
+
 int plan_known(const struct read_plan *plan, const char *const *names)
 {
-    for (int i = 0; names[i]; i++) {
-        int col = plan_column_normal(plan, names[i]);
-        if (col >= 0)
-            return col;
-    }
-    return -1;
+    int from = 0;
+    return plan_known_from(plan, names, &from);
 }
 
 void plan_names(const struct read_plan *plan, char *out, size_t size)

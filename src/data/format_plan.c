@@ -49,11 +49,11 @@ static bool plan_has(const struct read_plan *plan, int cell)
 
 static void column_guess(struct read_plan *plan, const char *const *known, int cell)
 {
+    int col;
     if (plan_has(plan, cell))
         return;
-    for (int i = 0; known[i]; i++) {
-        int col = plan_column_normal(plan, known[i]);
-        if (col >= 0 && plan->role[col] < 0) {
+    for (int i = 0; (col = plan_known_from(plan, known, &i)) >= 0; i++) {
+        if (plan->role[col] < 0) {
             plan->role[col] = (int16_t)cell;
             return;
         }

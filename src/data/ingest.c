@@ -44,7 +44,8 @@ struct rounds {
     struct input *in;
     const struct read_plan *plan;
     read_fn read;
-    struct chunk *chunks;     /* (ROUND) owned */
+    struct chunk *chunks;     /* (n_chunks) owned */
+    int64_t n_chunks;         /* ROUND; fewer if a file has fewer pieces */
     struct worker_text *text; /* (workers) owned; files only */
     struct window *window;    /* the one being parsed; streams only */
     int64_t first;            /* piece number of chunks[0]; files only */
@@ -64,6 +65,18 @@ static void text_seal(char *text, int64_t n)
 {
     memset(text + n, 0, READ_PAD);
     text[n] = '\n';
+}
+
+/* Line ends in quoted fields of a record that is too long: later lines keep their numbers. */
+static int64_t inner_lines(const char *text, int64_t n)
+{
+    int64_t lines = 0;
+    const char *p = text;
+    while ((p = memchr(p, '\n', (size_t)(text + n - p))) != NULL) {
+        lines++;
+        p++;
+    }
+    return lines;
 }
 
 /* ---- files ---- */
@@ -112,7 +125,7 @@ static akin_status file_parse(struct rounds *r, struct chunk *c, struct worker_t
         if (n - at > max_line + 2) {
             struct record rec = {c->n_lines + 1, t->data + at, DEFECT_TEXT};
             chunk_defect(c, DEFECT_LINE_TOO_LONG, &rec);
-            c->n_lines++;
+            c->n_lines += 1 + inner_lines(t->data + at, n - at);
             c->n_records++;
             AKIN_TRY(file_skip_line(r, t, base + n, &from, err));
             base = from;
@@ -316,7 +329,7 @@ static void window_carry(struct rounds *r, const struct window *from, struct win
         defects_add(&r->ing->defects, DEFECT_LINE_TOO_LONG, r->plan->source, rec.line, rec.text,
                     rec.size);
         ++r->ing->n_records;
-        ++*n_lines;
+        *n_lines += 1 + inner_lines(rec.text, n);
         *skipping = true;
         return;
     }
@@ -397,15 +410,17 @@ akin_status ingest_source(struct ingest *ing, struct input *in, const struct rea
     r.slack = plan->piece < SLACK ? plan->piece : SLACK;
     ing->has_ext = ing->has_ext || plan->has_type || plan->format == FORMAT_SESSIONS;
     ing->n_extra = plan->n_cells - CELL_FIXED;
-    MEM_ZERO(ctx, r.chunks, ROUND);
-    for (int i = 0; i < ROUND; i++)
+    int64_t pieces = input_is_random(in) ? par_blocks(input_size(in), r.piece) : ROUND;
+    r.n_chunks = pieces < ROUND ? pieces : ROUND; /* small files shall not clear all of them */
+    MEM_NEW(ctx, r.chunks, r.n_chunks);
+    for (int64_t i = 0; i < r.n_chunks; i++)
         chunk_init(&r.chunks[i], ctx);
     if (input_is_random(in))
         AKIN_TRY(file_rounds(&r, hash, err));
     else
         AKIN_TRY(stream_rounds(&r, hash, err));
 done:
-    for (int i = 0; r.chunks && i < ROUND; i++)
+    for (int64_t i = 0; r.chunks && i < r.n_chunks; i++)
         chunk_free(&r.chunks[i]);
     mem_free(ctx, r.chunks);
     return status;
