@@ -55,6 +55,7 @@ class Usage(Case):
                              set(parts))
 
     def test_memory_limit_is_kept(self):
+        self.akin("models", "--memory", "8589934592GiB", status=2)  # past int64
         _, err = self.akin("prepare", self.ratings(), "-o", self.dir / "d.akin", "--memory",
                            "100kB", status=1)
         self.assertIn("memory", err)

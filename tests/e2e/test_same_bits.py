@@ -1,8 +1,15 @@
-"""Same data + parameters + seed = the same bytes: threads, ISAs, order of input rows."""
+"""Same data + parameters + seed = the same bytes: threads, ISAs, order of input rows, CPUs."""
+import concurrent.futures
 import json
+import os
+import pathlib
+import subprocess
 import unittest
 
-from akin_cli import Case
+from akin_cli import PROGRAM, Case
+
+HERE = os.path.abspath(PROGRAM)
+OTHER = os.environ.get("AKIN_OTHER") and os.path.abspath(os.environ["AKIN_OTHER"])
 
 
 class SameBits(Case):
@@ -41,6 +48,111 @@ class SameBits(Case):
                 got = (self.fingerprint(model), lists)
                 want = want or got
                 self.assertEqual(got, want, f"{name} {case}")
+
+
+class OtherProgram(Case):
+    """$AKIN_OTHER, akin built for another CPU, against $AKIN_PROGRAM: the same files, lists and
+    figures from the same tables, with each of its ISAs, on 1 and 3 threads (tests/aarch64.sh)."""
+
+    # Clocks and the memory of threads; everything else is compared.
+    VARIES = {"time", "seconds", "train_seconds", "evaluate_seconds", "peak_bytes"}
+    # An emulator is a hundred times slower: smaller values of the parameters that cost time.
+    SMALL = {"epochs": 3, "factors": 24}
+    METRICS = ("recall@10,ndcg@10,map@10,mrr@10,auc,rmse,mae,coverage@10,gini@10,entropy@10,"
+               "novelty@10,diversity@10,serendipity@10")
+
+    def call(self, program, where, *args):
+        done = subprocess.run([program, *map(str, args)], cwd=where, capture_output=True, text=True,
+                              timeout=900)
+        if done.returncode != 0:
+            raise AssertionError(f"{program} {args}: {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def steady(self, value):
+        """JSON without what may differ."""
+        if isinstance(value, dict):
+            return {k: self.steady(v) for k, v in value.items() if k not in self.VARIES}
+        return [self.steady(v) for v in value] if isinstance(value, list) else value
+
+    def same(self, got, want):
+        """Says where they part: a difference can be megabytes long."""
+        if got == want:
+            return
+        got, want = (x if isinstance(x, (str, bytes)) else json.dumps(x) for x in (got, want))
+        least = min(len(got), len(want))
+        at = next((i for i in range(least) if got[i] != want[i]), least)
+        lo = max(at - 60, 0)
+        self.fail(f"at {at}: {got[lo:at + 30]!r}, not {want[lo:at + 30]!r}")
+
+    def tables(self):
+        """The arguments of prepare."""
+        ml = pathlib.Path(os.environ.get("AKIN_DATA", ""), "ml-latest-small").resolve()
+        if os.environ.get("AKIN_DATA") and ml.is_dir():
+            return [ml / "ratings.csv", "--items", ml / "movies.csv", "--tags", ml / "tags.csv"]
+        synth = ["synth", "--users", "300", "--items", "200", "--events", "8000", "--seed", "7"]
+        for program, name in ((HERE, "synth"), (OTHER, "synth-other")):
+            self.call(program, self.dir, *synth, "-o", name)
+        here = self.dir / "synth"
+        for path in here.iterdir():
+            self.assertEqual(path.read_bytes(), (self.dir / "synth-other" / path.name).read_bytes())
+        return [here / "ratings.csv", "--items", here / "items.csv", "--users", here / "users.csv",
+                "--tags", here / "tags.csv"]
+
+    def story(self, program, name, flags, tables, models):
+        """Everything that one program makes of the tables: {what: value}."""
+        where = self.dir / name
+        where.mkdir()
+        made = {}
+
+        def step(what, *args, lines=False):
+            out = self.call(program, where, *args, *flags, "--json")
+            made[what] = out if lines else self.steady(json.loads(out))
+
+        step("prepare", "prepare", *tables, "-o", "all.akin")
+        step("split", "split", "all.akin", "--by", "leave-last:5", "-o", "train.akin", "--test-out",
+             "test.akin")
+        step("report", "report", "all.akin", "-o", "all.html", "--numbers", "all.json")
+        for file in ("all.akin", "train.akin", "test.akin", "all.html", "all.json"):
+            made[file] = (where / file).read_bytes()
+        for model, settings in models.items():
+            file = f"{model}.akin"
+            step(f"train {model}", "train", "train.akin", "--model", model, *settings, "--positive",
+                 "value >= 4", "-o", file)
+            step(f"lists of {model}", "recommend", file, "--all", "-k", "10", lines=True)
+            step(f"reasons of {model}", "recommend", file, "--user", "1", "--explain", lines=True)
+            step(f"evaluate {model}", "evaluate", "--train", "train.akin", "--test", "test.akin",
+                 "--from", file, "--positive", "value >= 4", "--metrics", self.METRICS)
+            # read by the program here: it checks the sections against their hashes
+            inside = json.loads(self.call(HERE, where, "inspect", file, "--json"))
+            inside["sections"] = [s for s in inside["sections"] if s["name"] != "card"]
+            made[file] = self.steady(inside)
+        return made
+
+    @unittest.skipUnless(OTHER, "AKIN_OTHER names no program")
+    def test_all(self):
+        models = {}
+        for model in self.json("models")["models"]:
+            rows = {p["name"] for p in self.json("params", model["name"])["params"]}
+            models[model["name"]] = [word for key, value in self.SMALL.items() if key in rows
+                                     for word in ("--set", f"{key}={value}")]
+        tables = self.tables()
+        want = self.story(HERE, "here", [], tables, models)
+        doctor = json.loads(self.call(OTHER, self.dir, "doctor", "--json"))
+        isas = [i["name"] for i in doctor["isa"] if i["works"]]
+        self.assertGreater(len(isas), 1, "only ref works there")
+        cases = [(isa, threads) for isa in isas for threads in (1, 3)]
+
+        def run(case):
+            isa, threads = case
+            return self.story(OTHER, f"{isa}-{threads}", ["--isa", isa, "--threads", threads],
+                              tables, models)
+
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for case, got in zip(cases, pool.map(run, cases)):
+                for what in want:
+                    with self.subTest(what=what, isa=case[0], threads=case[1]):
+                        self.same(got[what], want[what])
+        print(f"{len(models)} models, {len(want)} results, {len(cases)} ways: {cases}")
 
 
 if __name__ == "__main__":
