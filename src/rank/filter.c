@@ -6,14 +6,11 @@
  * pair takes its answer from the one or the other bitmap. Cost: one walk of the expression an item
  * (two if it uses $seen), in parallel; a caller that repeats filters keeps the bitmaps.
  */
-#include "data/expr.h"
 #include "data/ids.h"
+#include "data/item_fields.h"
 #include "rank/ranker.h"
 
-#include <stdio.h>
-#include <string.h>
-
-enum { FILTER_BLOCK = 4096, FILTER_HINT = 1024 }; /* items, a multiple of 64; bytes of names */
+enum { FILTER_BLOCK = 4096 }; /* items, a multiple of 64 */
 
 struct filter {
     const struct table *items; /* may have no columns */
@@ -25,46 +22,19 @@ struct filter {
     uint64_t *bits;
 };
 
-/* Fields: the columns, then these two. */
-enum { FIELD_ID, FIELD_POPULARITY };
-
-static int n_columns(const struct filter *f)
-{
-    return f->items ? f->items->n_cols : 0;
-}
-
-static int resolve_name(void *arg, const char *name, enum expr_type *type)
+static const char *column_name(const void *arg, int column, enum col_type *type)
 {
     const struct filter *f = arg;
-    int n = n_columns(f);
-    for (int c = 0; c < n; c++) {
-        const struct column *col = &f->items->cols[c];
-        if (strcmp(col->name, name) == 0) {
-            *type = col->type == COL_NUMBER ? EXPR_NUMBER
-                    : col->type == COL_TEXT ? EXPR_TEXT
-                                            : EXPR_SET;
-            return c;
-        }
-    }
-    *type = EXPR_TEXT;
-    if (strcmp(name, "id") == 0)
-        return n + FIELD_ID;
-    *type = EXPR_NUMBER;
-    if (strcmp(name, "popularity") == 0 && f->item_count)
-        return n + FIELD_POPULARITY;
-    return -1;
-}
-
-static bool has_var(void *arg, const char *name)
-{
-    (void)arg;
-    return strcmp(name, "seen") == 0;
+    if (!f->items || column >= f->items->n_cols)
+        return NULL;
+    *type = f->items->cols[column].type;
+    return f->items->cols[column].name;
 }
 
 static double row_number(const void *arg, int64_t row, int field)
 {
     const struct filter *f = arg;
-    if (field >= n_columns(f))
+    if (field == ITEM_FIELD_POPULARITY)
         return (double)f->item_count[row];
     return f->items->cols[field].num[row];
 }
@@ -73,20 +43,11 @@ static bool row_text(const void *arg, int64_t row, int field, int n, const char 
                      int32_t *size)
 {
     const struct filter *f = arg;
-    if (field >= n_columns(f)) {
+    if (field == ITEM_FIELD_ID) {
         *text = ids_get(f->ids, (int32_t)row, size);
         return n == 0;
     }
-    const struct column *col = &f->items->cols[field];
-    if (col->type == COL_TEXT) {
-        *text = col->bytes + col->off[row];
-        *size = (int32_t)(col->off[row + 1] - col->off[row]);
-        return n == 0 && *size > 0;
-    }
-    if (n >= col->ptr[row + 1] - col->ptr[row])
-        return false;
-    *text = strtab_get(&col->vocab, col->val[col->ptr[row] + n], size);
-    return true;
+    return item_fields_text(&f->items->cols[field], row, n, text, size);
 }
 
 static bool row_in_var(const void *arg, int64_t row, const char *name)
@@ -111,17 +72,6 @@ static akin_status filter_block(void *arg, int64_t block, int worker, akin_error
     return AKIN_OK;
 }
 
-/* "title, genres, year, id, popularity": what an unknown name could have been. */
-static void name_hint(const struct filter *f, char *hint, size_t size)
-{
-    size_t used = 0;
-    hint[0] = '\0';
-    for (int c = 0; c < n_columns(f) && used < size; c++)
-        used += (size_t)snprintf(hint + used, size - used, "%s, ", f->items->cols[c].name);
-    if (used < size)
-        snprintf(hint + used, size - used, "id%s", f->item_count ? ", popularity" : "");
-}
-
 static akin_status evaluate(akin_ctx *ctx, struct filter *f, bool is_seen, uint64_t **bits,
                             akin_error *err)
 {
@@ -139,7 +89,7 @@ akin_status filter_bitmaps(akin_ctx *ctx, const char *text, const struct table *
                            uint64_t **out_seen, int64_t *n_allowed, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    char hint[FILTER_HINT];
+    char hint[ITEM_FIELDS_HINT];
     uint64_t *bits = NULL;
     uint64_t *bits_seen = NULL;
     struct filter f = {.items = items && items->n_cols > 0 ? items : NULL,
@@ -149,9 +99,13 @@ akin_status filter_bitmaps(akin_ctx *ctx, const char *text, const struct table *
     if (f.items && f.items->n_rows != ids->n)
         AKIN_FAIL(AKIN_E_INTERNAL, "filter: %lld rows of attributes for %d items",
                   (long long)f.items->n_rows, ids->n);
-    name_hint(&f, hint, sizeof hint);
-    struct expr_names names = {
-        .arg = &f, .resolve = resolve_name, .has_var = has_var, .hint = hint};
+    struct item_fields fields = {
+        .arg = &f, .column = column_name, .has_popularity = item_count != NULL};
+    item_fields_hint(&fields, hint, sizeof hint);
+    struct expr_names names = {.arg = &fields,
+                               .resolve = item_fields_resolve,
+                               .has_var = item_fields_has_var,
+                               .hint = hint};
     AKIN_TRY(expr_compile(ctx, "filter", text, &names, &f.expr, err));
     AKIN_TRY(evaluate(ctx, &f, false, &bits, err));
     if (out_seen && expr_uses_var(f.expr, "seen"))
