@@ -22,6 +22,7 @@ akin_status ctx_create(int64_t threads, uint64_t seed, int64_t memory_limit, aki
         AKIN_FAIL(AKIN_E_MEMORY, "context: no room for %zu bytes", sizeof *ctx);
     ctx->seed = seed;
     atomic_init(&ctx->cancelled, 0);
+    atomic_init(&ctx->reloads, 0);
     AKIN_TRY(mem_create(memory_limit, &ctx->mem, err));
     AKIN_TRY(par_create(threads, &ctx->par, err));
     *out = ctx;
@@ -51,6 +52,12 @@ void akin_cancel(akin_ctx *ctx)
 {
     if (ctx)
         atomic_store_explicit(&ctx->cancelled, 1, memory_order_relaxed);
+}
+
+void akin_reload(akin_ctx *ctx)
+{
+    if (ctx)
+        atomic_fetch_add_explicit(&ctx->reloads, 1, memory_order_relaxed);
 }
 
 void akin_cancel_clear(akin_ctx *ctx)

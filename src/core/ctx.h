@@ -17,6 +17,7 @@ struct akin_ctx {
     const struct kern *kern; /* static table, set by kern_select before any work */
     uint64_t seed;
     atomic_int cancelled;
+    atomic_int reloads; /* how often akin_reload was called */
     akin_log_fn log_fn;
     void *log_arg;
     akin_progress_fn progress_fn;

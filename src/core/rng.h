@@ -25,7 +25,8 @@ enum rng_stream {
     RNG_NEGATIVE = 10,
     RNG_SHUFFLE = 11,
     RNG_TEST = 12,
-    RNG_SAMPLE = 13
+    RNG_SAMPLE = 13,
+    RNG_EXPLORE = 14
 };
 
 /* 64 random bits of (seed, stream, index, counter). */

@@ -5,6 +5,7 @@
 #include "kern/isa.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 enum {
     W = 8,           /* floats of a register */
@@ -210,4 +211,39 @@ static int32_t dot_u8s8(const uint8_t *a, const int8_t *b, int64_t n)
     return total;
 }
 
-const struct kern kern_avx2 = KERN_TABLE("avx2", dot_u8s8);
+/* Items 2i and 2i + 1 of a 128-bit half each have two sums of pairs in every accumulator. */
+static inline __m256i pair_sums(__m256i a, __m256i b)
+{
+    return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
+}
+
+static void scan_u8s8(int64_t m, int64_t n, int64_t quads, const int8_t *a, const uint8_t *panels,
+                      const int32_t *least, uint16_t *hits)
+{
+    for (int64_t p = 0; p < n; p++)
+        for (int64_t j = 0; j < m; j++) {
+            const uint8_t *x = panels + p * quads * 64;
+            const int8_t *y = a + j * quads * 4;
+            __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(),
+                              _mm256_setzero_si256(), _mm256_setzero_si256()};
+            for (int64_t t = 0; t < quads; t++, x += 64, y += 4) {
+                int32_t quad;
+                memcpy(&quad, y, sizeof quad);
+                __m256i q = _mm256_cvtepi8_epi16(_mm_set1_epi32(quad));
+#pragma GCC unroll 4
+                for (int r = 0; r < 4; r++) {
+                    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(x + r * 16));
+                    __m256i pairs = _mm256_madd_epi16(_mm256_cvtepu8_epi16(bytes), q);
+                    sum[r] = _mm256_add_epi32(sum[r], pairs);
+                }
+            }
+            __m256i bound = _mm256_set1_epi32(least[j * n + p]);
+            __m256i low = _mm256_cmpgt_epi32(bound, pair_sums(sum[0], sum[1]));
+            __m256i high = _mm256_cmpgt_epi32(bound, pair_sums(sum[2], sum[3]));
+            int below = _mm256_movemask_ps(_mm256_castsi256_ps(low)) |
+                        _mm256_movemask_ps(_mm256_castsi256_ps(high)) << 8;
+            hits[j * n + p] = (uint16_t)~below;
+        }
+}
+
+const struct kern kern_avx2 = KERN_TABLE("avx2", dot_u8s8, scan_u8s8);

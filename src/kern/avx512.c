@@ -1,11 +1,12 @@
 /*
  * AVX-512 (F, BW, VL, DQ): the vector words of body.h in 16 lanes. One panel is one register, 24
- * accumulators of 32 registers. VNNI is asked for at run time and only by one function, so that it
- * carries its own target attribute instead of a flag of the file.
+ * accumulators of 32 registers. VNNI is asked for at run time and only by a few functions, so that
+ * they carry their own target attribute instead of a flag of the file.
  */
 #include "kern/isa.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 enum {
     W = 16,          /* floats of a register */
@@ -226,5 +227,120 @@ __attribute__((target("avx512vnni"))) static int32_t dot_u8s8_vnni(const uint8_t
     return _mm512_reduce_add_epi32(_mm512_add_epi32(s0, s1));
 }
 
-const struct kern kern_avx512 = KERN_TABLE("avx512", dot_u8s8);
-const struct kern kern_avx512_vnni = KERN_TABLE("avx512", dot_u8s8_vnni);
+static inline __m512i quad_of(const int8_t *a)
+{
+    int32_t quad;
+    memcpy(&quad, a, sizeof quad);
+    return _mm512_set1_epi32(quad);
+}
+
+static void scan_u8s8(int64_t m, int64_t n, int64_t quads, const int8_t *a, const uint8_t *panels,
+                      const int32_t *least, uint16_t *hits)
+{
+    for (int64_t p = 0; p < n; p++)
+        for (int64_t j = 0; j < m; j++) {
+            const uint8_t *x = panels + p * quads * 64;
+            const int8_t *y = a + j * quads * 4;
+            __m512i low = _mm512_setzero_si512(), high = low;
+            for (int64_t t = 0; t < quads; t++, x += 64, y += 4) {
+                __m512i bytes = _mm512_loadu_si512(x);
+                __m512i q = _mm512_cvtepi8_epi16(_mm512_castsi512_si256(quad_of(y)));
+                __m512i first = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(bytes));
+                __m512i last = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(bytes, 1));
+                low = _mm512_add_epi32(low, _mm512_madd_epi16(first, q));
+                high = _mm512_add_epi32(high, _mm512_madd_epi16(last, q));
+            }
+            /* a row's two sums of pairs lie side by side */
+            low = _mm512_add_epi32(low, _mm512_srli_epi64(low, 32));
+            high = _mm512_add_epi32(high, _mm512_srli_epi64(high, 32));
+            __m256i bound = _mm256_set1_epi32(least[j * n + p]);
+            unsigned bits =
+                _mm256_cmp_epi32_mask(_mm512_cvtepi64_epi32(low), bound, _MM_CMPINT_NLT);
+            bits |=
+                (unsigned)_mm256_cmp_epi32_mask(_mm512_cvtepi64_epi32(high), bound, _MM_CMPINT_NLT)
+                << 8;
+            hits[j * n + p] = (uint16_t)bits;
+        }
+}
+
+#define VNNI __attribute__((target("avx512vnni")))
+
+/* One vector: the stream of panels is the cost, so it is read strictly in order. */
+VNNI static void scan_row_vnni(int64_t n, int64_t quads, const int8_t *a, const uint8_t *panels,
+                               const int32_t *least, uint16_t *hits)
+{
+    enum { AHEAD = 2048 };
+    const uint8_t *x = panels;
+    for (int64_t p = 0; p < n; p++) {
+        __m512i s0 = _mm512_setzero_si512(), s1 = s0, s2 = s0, s3 = s0;
+        int64_t t = 0;
+        for (; t + 4 <= quads; t += 4, x += 256) {
+            _mm_prefetch((const char *)x + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)x + AHEAD + 64, _MM_HINT_T0);
+            _mm_prefetch((const char *)x + AHEAD + 128, _MM_HINT_T0);
+            _mm_prefetch((const char *)x + AHEAD + 192, _MM_HINT_T0);
+            s0 = _mm512_dpbusd_epi32(s0, _mm512_loadu_si512(x), quad_of(a + 4 * t));
+            s1 = _mm512_dpbusd_epi32(s1, _mm512_loadu_si512(x + 64), quad_of(a + 4 * t + 4));
+            s2 = _mm512_dpbusd_epi32(s2, _mm512_loadu_si512(x + 128), quad_of(a + 4 * t + 8));
+            s3 = _mm512_dpbusd_epi32(s3, _mm512_loadu_si512(x + 192), quad_of(a + 4 * t + 12));
+        }
+        for (; t < quads; t++, x += 64)
+            s0 = _mm512_dpbusd_epi32(s0, _mm512_loadu_si512(x), quad_of(a + 4 * t));
+        __m512i sum = _mm512_add_epi32(_mm512_add_epi32(s0, s1), _mm512_add_epi32(s2, s3));
+        hits[p] = _mm512_cmp_epi32_mask(sum, _mm512_set1_epi32(least[p]), _MM_CMPINT_NLT);
+    }
+}
+
+/* Four panels by up to six vectors: 24 sums in registers. rows is a constant at each call. */
+VNNI static inline __attribute__((always_inline)) void
+scan_tile_vnni(const int rows, int64_t n, int64_t quads, const int8_t *a, const uint8_t *panels,
+               const int32_t *least, uint16_t *hits)
+{
+    __m512i sum[6][4];
+#pragma GCC unroll 6
+    for (int j = 0; j < rows; j++)
+#pragma GCC unroll 4
+        for (int p = 0; p < 4; p++)
+            sum[j][p] = _mm512_setzero_si512();
+    for (int64_t t = 0; t < quads; t++) {
+        __m512i x[4];
+#pragma GCC unroll 4
+        for (int p = 0; p < 4; p++)
+            x[p] = _mm512_loadu_si512(panels + (p * quads + t) * 64);
+#pragma GCC unroll 6
+        for (int j = 0; j < rows; j++) {
+            __m512i q = quad_of(a + (j * quads + t) * 4);
+#pragma GCC unroll 4
+            for (int p = 0; p < 4; p++)
+                sum[j][p] = _mm512_dpbusd_epi32(sum[j][p], x[p], q);
+        }
+    }
+#pragma GCC unroll 6
+    for (int j = 0; j < rows; j++)
+#pragma GCC unroll 4
+        for (int p = 0; p < 4; p++)
+            hits[j * n + p] = _mm512_cmp_epi32_mask(sum[j][p], _mm512_set1_epi32(least[j * n + p]),
+                                                    _MM_CMPINT_NLT);
+}
+
+VNNI static void scan_u8s8_vnni(int64_t m, int64_t n, int64_t quads, const int8_t *a,
+                                const uint8_t *panels, const int32_t *least, uint16_t *hits)
+{
+    int64_t whole = m > 1 ? n - n % 4 : 0;
+    for (int64_t p = 0; p < whole; p += 4) {
+        const uint8_t *x = panels + p * quads * 64;
+        int64_t j = 0;
+        for (; j + 6 <= m; j += 6)
+            scan_tile_vnni(6, n, quads, a + j * quads * 4, x, least + j * n + p, hits + j * n + p);
+        for (; j + 3 <= m; j += 3)
+            scan_tile_vnni(3, n, quads, a + j * quads * 4, x, least + j * n + p, hits + j * n + p);
+        for (; j < m; j++)
+            scan_tile_vnni(1, n, quads, a + j * quads * 4, x, least + j * n + p, hits + j * n + p);
+    }
+    for (int64_t j = 0; j < m && whole < n; j++)
+        scan_row_vnni(n - whole, quads, a + j * quads * 4, panels + whole * quads * 64,
+                      least + j * n + whole, hits + j * n + whole);
+}
+
+const struct kern kern_avx512 = KERN_TABLE("avx512", dot_u8s8, scan_u8s8);
+const struct kern kern_avx512_vnni = KERN_TABLE("avx512", dot_u8s8_vnni, scan_u8s8_vnni);

@@ -245,10 +245,10 @@ static void vtanh(const float *x, float *y, int64_t n)
         vf_store_n(y + i, tanh_vector(vf_load_n(x + i, m)), m);
 }
 
-#define KERN_TABLE(name, byte_dot)                                                                 \
+#define KERN_TABLE(name, byte_dot, byte_scan)                                                      \
     {                                                                                              \
         .isa = name, .dot = dot, .axpy = axpy, .scale = scale, .dot64 = dot64, .pack = pack,       \
         .gemm = gemm, .syrk = syrk, .residual = residual, .chol = chol, .chol_solve = chol_solve,  \
-        .dot_u8s8 = byte_dot, .scan_above = scan_above, .vexp = vexp, .vlog = vlog,                \
-        .vtanh = vtanh, .scatter = scatter,                                                        \
+        .dot_u8s8 = byte_dot, .scan_u8s8 = byte_scan, .scan_above = scan_above, .vexp = vexp,      \
+        .vlog = vlog, .vtanh = vtanh, .scatter = scatter,                                          \
     }

@@ -78,6 +78,15 @@ struct kern {
     int32_t (*dot_u8s8)(const uint8_t *a, const int8_t *b, int64_t n);
 
     /*
+     * Which rows of bytes reach a limit: rows in panels of 16, panel p (quads, 16, 4) at
+     * panels + p·64·quads; bit i of hits[j·n + p] = (row 16p + i) · (a + j·4·quads) >=
+     * least[j·n + p], for m vectors a and n panels. Exact integers; 4·quads <= 65536. Asked of
+     * one vector it reads the panels once in order, at the speed of memory.
+     */
+    void (*scan_u8s8)(int64_t m, int64_t n, int64_t quads, const int8_t *a, const uint8_t *panels,
+                      const int32_t *least, uint16_t *hits);
+
+    /*
      * Indices i of x[0..n) with x[i] > bound, ascending, into out (room for n); returns how many.
      * NaN never passes.
      */

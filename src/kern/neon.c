@@ -201,4 +201,37 @@ static int32_t dot_u8s8(const uint8_t *a, const int8_t *b, int64_t n)
     return total;
 }
 
-const struct kern kern_neon = KERN_TABLE("neon", dot_u8s8);
+/* A row has four sums, one for each byte of its quads. */
+static void scan_u8s8(int64_t m, int64_t n, int64_t quads, const int8_t *a, const uint8_t *panels,
+                      const int32_t *least, uint16_t *hits)
+{
+    for (int64_t p = 0; p < n; p++)
+        for (int64_t j = 0; j < m; j++) {
+            const uint8_t *x = panels + p * quads * 64;
+            const int8_t *y = a + j * quads * 4;
+            int32x4_t sum[KERN_PANEL];
+            for (int i = 0; i < KERN_PANEL; i++)
+                sum[i] = vdupq_n_s32(0);
+            for (int64_t t = 0; t < quads; t++, x += 64, y += 4) {
+                int32_t quad;
+                memcpy(&quad, y, sizeof quad);
+                int16x4_t q = vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(quad))));
+#pragma GCC unroll 8
+                for (int i = 0; i < KERN_PANEL; i += 2) {
+                    int16x8_t two = vreinterpretq_s16_u16(vmovl_u8(vld1_u8(x + 4 * i)));
+                    sum[i] = vmlal_s16(sum[i], vget_low_s16(two), q);
+                    sum[i + 1] = vmlal_s16(sum[i + 1], vget_high_s16(two), q);
+                }
+            }
+            int32x4_t bound = vdupq_n_s32(least[j * n + p]);
+            uint32_t bits = 0;
+            for (int i = 0; i < KERN_PANEL; i += 4) {
+                int32x4_t four =
+                    vpaddq_s32(vpaddq_s32(sum[i], sum[i + 1]), vpaddq_s32(sum[i + 2], sum[i + 3]));
+                bits |= vm_bits(vcgeq_s32(four, bound)) << i;
+            }
+            hits[j * n + p] = (uint16_t)bits;
+        }
+}
+
+const struct kern kern_neon = KERN_TABLE("neon", dot_u8s8, scan_u8s8);

@@ -135,6 +135,24 @@ static int32_t ref_dot_u8s8(const uint8_t *a, const int8_t *b, int64_t n)
     return sum;
 }
 
+static void ref_scan_u8s8(int64_t m, int64_t n, int64_t quads, const int8_t *a,
+                          const uint8_t *panels, const int32_t *least, uint16_t *hits)
+{
+    for (int64_t j = 0; j < m; j++)
+        for (int64_t p = 0; p < n; p++) {
+            const uint8_t *x = panels + p * quads * 4 * KERN_PANEL;
+            int32_t sum[KERN_PANEL] = {0};
+            for (int64_t t = 0; t < quads * 4; t++)
+                for (int i = 0; i < KERN_PANEL; i++)
+                    sum[i] +=
+                        (int32_t)x[(t / 4 * KERN_PANEL + i) * 4 + t % 4] * a[j * quads * 4 + t];
+            unsigned bits = 0;
+            for (int i = 0; i < KERN_PANEL; i++)
+                bits |= (unsigned)(sum[i] >= least[j * n + p]) << i;
+            hits[j * n + p] = (uint16_t)bits;
+        }
+}
+
 static int64_t ref_scan_above(const float *x, int64_t n, float bound, int32_t *out)
 {
     int64_t count = 0;
@@ -181,6 +199,7 @@ const struct kern kern_ref = {
     .chol = ref_chol,
     .chol_solve = ref_chol_solve,
     .dot_u8s8 = ref_dot_u8s8,
+    .scan_u8s8 = ref_scan_u8s8,
     .scan_above = ref_scan_above,
     .vexp = ref_vexp,
     .vlog = ref_vlog,

@@ -41,6 +41,10 @@ struct rank_options {
 struct ranker;
 akin_status ranker_create(akin_ctx *ctx, const struct scorer *scorer, struct ranker **out,
                           akin_error *err); /* packs vectors, sorts popularity; scorer borrowed */
+/* A ranker for another thread with a context of its own: what was prepared is shared with base,
+ * which must outlive it. Cost: constant. Fails: E_MEMORY. */
+akin_status ranker_fork(const struct ranker *base, akin_ctx *ctx, struct ranker **out,
+                        akin_error *err);
 void ranker_free(struct ranker *r);
 akin_status rank_lists(struct ranker *r, const struct query *queries, int64_t n,
                        const struct rank_options *opt, struct ranked *lists, int32_t *counts,

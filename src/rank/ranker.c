@@ -128,6 +128,25 @@ done:
     return status;
 }
 
+akin_status ranker_fork(const struct ranker *base, akin_ctx *ctx, struct ranker **out,
+                        akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct ranker *r = NULL;
+    MEM_NEW(ctx, r, 1);
+    *r = *base;
+    r->ctx = ctx;
+    r->is_fork = true;
+    r->n_workers = par_workers(ctx);
+    r->worker = NULL;
+    MEM_ZERO(ctx, r->worker, r->n_workers);
+    *out = r;
+    r = NULL;
+done:
+    ranker_free(r);
+    return status;
+}
+
 static void worker_free(akin_ctx *ctx, struct rank_worker *w)
 {
     if (w->is_ready) {
@@ -155,9 +174,11 @@ void ranker_free(struct ranker *r)
     for (int i = 0; r->worker && i < r->n_workers; i++)
         worker_free(ctx, &r->worker[i]);
     mem_free(ctx, r->worker);
-    mem_free(ctx, r->packed);
-    mem_free(ctx, r->norm);
-    mem_free(ctx, r->order);
+    if (!r->is_fork) {
+        mem_free(ctx, r->packed);
+        mem_free(ctx, r->norm);
+        mem_free(ctx, r->order);
+    }
     mem_free(ctx, r);
 }
 

@@ -91,6 +91,7 @@ struct ranker {
     int32_t block;         /* queries of a block of this mode */
     int n_workers;
     struct rank_worker *worker; /* (n_workers) */
+    bool is_fork;               /* packed, norm, order are another ranker's */
 };
 
 static inline bool bit_get(const uint64_t *bits, int32_t i)

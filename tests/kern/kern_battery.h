@@ -200,6 +200,44 @@ static inline void battery_bytes(struct battery *bat, int64_t n, bool extreme)
     free(b);
 }
 
+/* Limits near the sums, so that both answers are common; extreme: all bytes at the ends. */
+static inline void battery_scan(struct battery *bat, int64_t m, int64_t n, int64_t quads,
+                                bool extreme)
+{
+    int64_t k = quads * 4;
+    int8_t *a = malloc((size_t)(m * k) + 1);
+    uint8_t *x = malloc((size_t)(n * k * KERN_PANEL) + 1);
+    int32_t *least = malloc((size_t)(m * n + 1) * sizeof *least);
+    uint16_t *hits = malloc((size_t)(m * n + 1) * sizeof *hits);
+    if (!a || !x || !least || !hits)
+        abort();
+    for (int64_t i = 0; i < m * k; i++)
+        a[i] = (int8_t)(extreme ? -128 : (int)(battery_next(bat) & 255) - 128);
+    for (int64_t i = 0; i < n * k * KERN_PANEL; i++)
+        x[i] = extreme ? 255 : (uint8_t)battery_next(bat);
+    for (int64_t j = 0; j < m; j++)
+        for (int64_t p = 0; p < n; p++) {
+            int64_t row = (int64_t)(battery_next(bat) % KERN_PANEL);
+            int32_t sum = 0; /* of one row: the limit is that, or next to it */
+            for (int64_t t = 0; t < k; t++)
+                sum += (int32_t)x[p * k * KERN_PANEL + (t / 4 * KERN_PANEL + row) * 4 + t % 4] *
+                       a[j * k + t];
+            uint64_t r = battery_next(bat);
+            least[j * n + p] = r % 16 == 0   ? INT32_MIN
+                               : r % 16 == 1 ? INT32_MAX
+                                             : sum + (int32_t)(r >> 8 & 3) - 1;
+        }
+    hits[m * n] = 0x5a5a;
+    battery_case(bat, "scan_u8s8", m * 1000 + n, quads);
+    bat->kern->scan_u8s8(m, n, quads, a, x, least, hits);
+    for (int64_t i = 0; i <= m * n; i++)
+        battery_word(bat, hits[i]);
+    free(a);
+    free(x);
+    free(least);
+    free(hits);
+}
+
 static inline float *battery_matrix(struct battery *bat, int mode, int64_t n)
 {
     float *x = malloc((size_t)(n + 1) * sizeof *x);
@@ -412,6 +450,12 @@ static inline void battery_run(const struct kern *kern, uint64_t seed, struct si
     battery_all_triangles(&bat);
     battery_all_residual(&bat);
     battery_doubles(&bat);
+    for (int64_t i = 0; i <= 40; i++) {
+        battery_scan(&bat, i % 14, i % 11, i, false);
+        battery_scan(&bat, 1, i, 16, false);
+    }
+    battery_scan(&bat, 20, 13, 17, true);
+    battery_scan(&bat, 2, 5, 16384, true);
 }
 
 #endif
