@@ -1,0 +1,204 @@
+/*
+ * Inside of the engine, shared by the files of live/ only.
+ *
+ * Item numbers: `item` is the catalogue's, `place` a generation's own. Locks, in the order in which
+ * they may be held together: models → people shard → catalogue → types.
+ */
+#ifndef AKIN_LIVE_ENGINE_H
+#define AKIN_LIVE_ENGINE_H
+
+#include "data/catalog.h"
+#include "live/live.h"
+#include "models/model.h"
+
+#include <pthread.h>
+
+enum {
+    LIVE_MODELS = 64,   /* names */
+    LIVE_TYPES = 250,   /* event types */
+    LIVE_SHARDS = 64,   /* of people */
+    LIVE_FORKS = 16,    /* rankers a slot keeps */
+    LIVE_REASONS = 3,   /* per item */
+    LIVE_NO_TYPE = 255, /* a type that a model does not know */
+    LIVE_FRESH = 64     /* new items that exploration may choose from */
+};
+
+/* ---- People: what happened after the models ---- */
+
+/* An acknowledged event; in a person ascending by (time, seq). */
+struct live_event {
+    int64_t seq, time;
+    float value; /* NaN = none */
+    int32_t item;
+    uint8_t type; /* number in live->types */
+};
+
+struct person {
+    struct person *next; /* of the bucket */
+    int64_t version;     /* of the list cache; rises with every event */
+    int64_t erased;      /* sequence of the last erasure, 0 = none */
+    struct live_event *events;
+    int32_t n, cap;
+    int32_t size; /* of the id */
+    char id[];
+};
+
+struct people_shard {
+    pthread_rwlock_t lock;
+    struct person **bucket; /* (n_buckets) */
+    int64_t n_buckets, n;
+};
+
+struct people {
+    akin_ctx *ctx;
+    struct people_shard shard[LIVE_SHARDS];
+    _Atomic int64_t n_events, n_people;
+};
+akin_status people_init(akin_ctx *ctx, struct people *p, akin_error *err);
+void people_free(struct people *p);
+akin_status people_add(struct people *p, const char *id, size_t size, const struct live_event *e,
+                       akin_error *err);
+akin_status people_erase(struct people *p, const char *id, size_t size, int64_t seq,
+                         akin_error *err);
+/* Copies the events with seq > after into the arena. *version 0, *erased 0, *n 0 for strangers. */
+akin_status people_read(struct people *p, const char *id, size_t size, int64_t after,
+                        struct arena *arena, const struct live_event **events, int32_t *n,
+                        int64_t *version, int64_t *erased, akin_error *err);
+
+/* ---- Models ---- */
+
+struct generation {
+    _Atomic int64_t refs;
+    atomic_bool is_retired; /* nobody takes it any more: slots let go */
+    int64_t id;
+    char name[64]; /* under which it is served */
+    char *path;    /* owned */
+    struct model *m;
+    struct scorer scorer;
+    struct ranker *ranker;       /* slots fork it */
+    struct item_vectors vectors; /* items NULL = none */
+    int32_t *item;               /* (items) catalogue number of a place */
+    int32_t *place;              /* (n_place) place of a catalogue number, -1 = none; newer: none */
+    int32_t n_place;
+    bool is_identity;                    /* item[i] == i */
+    int32_t *by_count;                   /* (items) places, most popular first */
+    _Atomic int16_t type_of[LIVE_TYPES]; /* -2 = not asked yet */
+    bool keeps_repeats;                  /* its data kept repeated events */
+    int64_t loaded;                      /* Unix seconds */
+    _Atomic int64_t cost_us;             /* mean of answers, smoothed */
+};
+
+struct entry {
+    char name[64];
+    struct generation *current, *previous; /* a reference each */
+};
+
+/* ---- The list cache ---- */
+
+struct cache;
+akin_status cache_create(akin_ctx *ctx, int64_t bytes, struct cache **out, akin_error *err);
+void cache_free(struct cache *c);
+struct cache_key {
+    uint64_t a, b;
+};
+/* Appends the kept text to out. */
+bool cache_get(struct cache *c, struct cache_key key, struct buf *out);
+void cache_put(struct cache *c, struct cache_key key, const char *text, int64_t size);
+void cache_stats(struct cache *c, int64_t *bytes, int64_t *hits, int64_t *misses);
+
+/* ---- The engine ---- */
+
+struct live {
+    akin_ctx *ctx;
+    struct live_params p;
+    char *fallback; /* owned copy */
+    uint64_t seed;
+    struct store *store;
+    struct cache *cache;     /* NULL = none */
+    struct catalog *catalog; /* NULL until the first model */
+    struct ids base_ids;     /* what the catalogue stands on; owned */
+    struct table base_table;
+    int32_t *base_count;
+    struct people people;
+    pthread_rwlock_t models_lock;
+    pthread_mutex_t load_lock; /* one load at a time: it uses ctx's threads */
+    struct entry entry[LIVE_MODELS];
+    int n_entries, at_default;
+    int64_t n_generations;
+    pthread_rwlock_t types_lock;
+    char *types[LIVE_TYPES];
+    _Atomic int n_types;
+    pthread_rwlock_t recent_lock;
+    struct recent {
+        int64_t time;
+        int32_t item;
+    } *recent; /* all events since the start, in the order they came */
+    int64_t n_recent, cap_recent;
+    _Atomic int64_t reserved;          /* events submitted, not yet in the overlay */
+    atomic_bool is_started, is_behind; /* behind: something durable is not in memory */
+    _Atomic int64_t n_events, n_answers, n_fallbacks;
+};
+
+struct live_slot {
+    struct live *l;
+    akin_ctx *ctx; /* own, one thread */
+    struct arena arena;
+    struct buf buf;
+    struct fork {
+        struct generation *g; /* a reference */
+        struct ranker *ranker;
+    } forks[LIVE_FORKS];
+    int n_forks;
+};
+
+/* A reference to the generation that answers for a name (NULL = the default). E_NOT_FOUND. */
+akin_status generation_get(struct live *l, const char *name, struct generation **out,
+                           akin_error *err);
+void generation_put(struct live *l, struct generation *g);
+/* The slot's ranker of g; valid until the slot's next call. */
+akin_status slot_ranker(struct live_slot *s, struct generation *g, struct ranker **out,
+                        akin_error *err);
+/* Starts a call: empties the arena, lets retired generations go. */
+void slot_begin(struct live_slot *s);
+/* Number of an event type, made if new. E_LIMIT. */
+akin_status type_number(struct live *l, const char *name, uint8_t *out, akin_error *err);
+/* The model's number of it, -1 = unknown there. */
+int generation_type(struct live *l, struct generation *g, uint8_t type);
+
+/* An asker in the numbering of a generation. */
+struct live_asker {
+    struct query q;
+    const char *user_id; /* NULL = anonymous */
+    int64_t version;     /* of the person */
+    bool has_positive;   /* something to personalise with */
+    const int32_t *seen; /* (n_seen) catalogue numbers, ascending: the whole history */
+    int32_t n_seen;
+};
+akin_status asker_build(struct live_slot *s, struct generation *g, const struct live_query *in,
+                        struct live_asker *out, akin_error *err);
+
+/*
+ * Who may come, as rank/ wants it: bitmaps by place, and the catalogue's filter for items that the
+ * generation does not know. filter is released by the caller.
+ */
+struct live_eligible {
+    const struct catalog_filter *filter;    /* NULL = all are alive and allowed */
+    const uint64_t *allowed, *allowed_seen; /* by place, in the arena; or NULL = all */
+    const int32_t *exclude;                 /* places, ascending */
+    int32_t n_exclude;
+    const int32_t *candidates; /* places, ascending; NULL = all */
+    int32_t n_candidates;
+};
+akin_status eligible_for(struct live_slot *s, struct generation *g, const struct live_query *q,
+                         struct live_eligible *out, akin_error *err);
+void eligible_done(struct live_slot *s, struct live_eligible *e);
+
+/* Catalogue numbers of ids, in their order; those that are unknown are left out and counted. */
+akin_status items_of_ids(struct live_slot *s, const char *const *ids, int64_t n, int32_t **out,
+                         int32_t *count, akin_error *err);
+
+/* {"item_id":…,"score":…,"title":… — the object stays open. */
+void item_open(struct live_slot *s, struct jw *jw, int32_t item, float score);
+int64_t live_now(void);
+
+#endif

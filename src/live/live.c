@@ -1,0 +1,224 @@
+/*
+ * The engine's life, and its slots.
+ *
+ * Cost of a start: the models (see models.c) and one scan of the store after the oldest watermark.
+ * Memory: the models, 32 bytes an event after the watermark and about 100 a person with one.
+ */
+#include "core/file.h"
+#include "core/hash.h"
+#include "core/text.h"
+#include "kern/kern.h"
+#include "live/engine.h"
+
+#include <string.h>
+#include <time.h>
+
+#define P struct live_params
+#define R struct rule_params
+const akin_param live_param_rows[] = {
+    PARAM_INT(P, max_items, "5000000", 1, 2000000000, "items", 0,
+              "items of the catalogue, later ones included"),
+    PARAM_INT(P, max_overlay, "20000000", 0, 2000000000, "events", 0,
+              "events after the models' watermark that are held in memory"),
+    PARAM_INT(P, max_k, "1000", 1, 100000, "items", 0, "longest list a request may ask for"),
+    PARAM_INT(P, max_history, "2000", 1, 1000000, "events", 0,
+              "events of a history in a request, and newest of a user's that are used"),
+    PARAM_INT(P, max_batch, "1000", 1, 100000, "", 0, "events or askers of one request"),
+    PARAM_SIZE(P, cache_bytes, "64MiB", 0, 1e15, 0, "the list cache; 0 turns it off"),
+    PARAM_TEXT(P, fallback, NULL, 0,
+               "model for those without a history; by default the most popular items"),
+    {"diversity", AKIN_PARAM_REAL, 0, offsetof(P, rules.diversity), "0", 0, 1, NULL, "",
+     "0: relevance only .. 1: variety only (MMR)"},
+    {"popularity_damping", AKIN_PARAM_REAL, 0, offsetof(P, rules.popularity_damping), "0", 0, 4,
+     NULL, "", "scores are divided by (1 + count) to this power"},
+    {"category_cap", AKIN_PARAM_INT, 0, offsetof(P, rules.category_cap), "0", 0, 100000, NULL,
+     "items", "items of one category in a list at most; 0 = any number"},
+    {"category", AKIN_PARAM_TEXT, 0, offsetof(P, rules.category), "categories", 0, 0, NULL, "",
+     "the column that category_cap and diversity look at"},
+    {"explore", AKIN_PARAM_REAL, 0, offsetof(P, rules.explore), "0", 0, 1, NULL, "",
+     "share of places that go to items no model knows yet"},
+    {"promote_every", AKIN_PARAM_INT, 0, offsetof(P, rules.promote_every), "0", 0, 100000, NULL, "",
+     "a promoted item at every n-th place; 0 = none"},
+    PARAM_END,
+};
+#undef P
+#undef R
+
+int64_t live_now(void)
+{
+    return clock_unix();
+}
+
+akin_status live_create(akin_ctx *ctx, const struct live_options *options, struct live **out,
+                        akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct live *l = NULL;
+    MEM_ZERO(ctx, l, 1);
+    l->ctx = ctx;
+    l->p = *options->params;
+    l->seed = (uint64_t)options->seed;
+    pthread_rwlock_init(&l->models_lock, NULL);
+    pthread_rwlock_init(&l->types_lock, NULL);
+    pthread_rwlock_init(&l->recent_lock, NULL);
+    pthread_mutex_init(&l->load_lock, NULL);
+    AKIN_TRY(people_init(ctx, &l->people, err));
+    if (l->p.fallback) {
+        l->fallback = mem_strdup(ctx, l->p.fallback, err);
+        if (!l->fallback)
+            AKIN_TRY(AKIN_E_MEMORY);
+        l->p.fallback = l->fallback;
+    }
+    if (l->p.cache_bytes > 0)
+        AKIN_TRY(cache_create(ctx, l->p.cache_bytes, &l->cache, err));
+    l->store = options->store;
+    *out = l;
+    l = NULL;
+done:
+    live_free(l);
+    return status;
+}
+
+void live_free(struct live *l)
+{
+    if (!l)
+        return;
+    akin_ctx *ctx = l->ctx;
+    store_close(l->store); /* first: its thread calls back into the rest */
+    for (int i = 0; i < l->n_entries; i++) {
+        generation_put(l, l->entry[i].current);
+        generation_put(l, l->entry[i].previous);
+    }
+    cache_free(l->cache);
+    catalog_free(l->catalog);
+    ids_free(ctx, &l->base_ids);
+    table_free(ctx, &l->base_table);
+    mem_free(ctx, l->base_count);
+    people_free(&l->people);
+    for (int t = 0; t < l->n_types; t++)
+        mem_free(ctx, l->types[t]);
+    mem_free(ctx, l->recent);
+    mem_free(ctx, l->fallback);
+    pthread_rwlock_destroy(&l->models_lock);
+    pthread_rwlock_destroy(&l->types_lock);
+    pthread_rwlock_destroy(&l->recent_lock);
+    pthread_mutex_destroy(&l->load_lock);
+    mem_free(ctx, l);
+}
+
+/* ---- Slots ---- */
+
+akin_status live_slot_create(struct live *l, struct live_slot **out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct live_slot *s = NULL;
+    MEM_ZERO(l->ctx, s, 1);
+    s->l = l;
+    AKIN_TRY(ctx_create(1, l->seed, 0, &s->ctx, err));
+    AKIN_TRY(kern_select(s->ctx, l->ctx->kern->isa, err));
+    arena_init(&s->arena, s->ctx);
+    buf_init(&s->buf, s->ctx);
+    *out = s;
+    s = NULL;
+done:
+    live_slot_free(s);
+    return status;
+}
+
+static void fork_drop(struct live_slot *s, int i)
+{
+    ranker_free(s->forks[i].ranker);
+    generation_put(s->l, s->forks[i].g);
+    s->forks[i] = s->forks[--s->n_forks];
+}
+
+void live_slot_free(struct live_slot *s)
+{
+    if (!s)
+        return;
+    while (s->n_forks > 0)
+        fork_drop(s, s->n_forks - 1);
+    if (s->ctx) {
+        buf_free(&s->buf);
+        arena_free(&s->arena);
+        ctx_free(s->ctx);
+    }
+    mem_free(s->l->ctx, s);
+}
+
+void slot_begin(struct live_slot *s)
+{
+    arena_reset_keep(&s->arena);
+    for (int i = s->n_forks - 1; i >= 0; i--)
+        if (s->forks[i].g->is_retired)
+            fork_drop(s, i);
+}
+
+akin_status slot_ranker(struct live_slot *s, struct generation *g, struct ranker **out,
+                        akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    for (int i = 0; i < s->n_forks; i++) {
+        if (s->forks[i].g == g) {
+            *out = s->forks[i].ranker;
+            return AKIN_OK;
+        }
+    }
+    if (s->n_forks == LIVE_FORKS)
+        fork_drop(s, 0);
+    AKIN_TRY(ranker_fork(g->ranker, s->ctx, out, err));
+    atomic_fetch_add(&g->refs, 1);
+    s->forks[s->n_forks++] = (struct fork){g, *out};
+done:
+    return status;
+}
+
+/* ---- State ---- */
+
+void live_stats(struct live *l, struct live_stats *out)
+{
+    *out = (struct live_stats){.overlay_events = l->people.n_events,
+                               .overlay_users = l->people.n_people,
+                               .events = l->n_events,
+                               .answers = l->n_answers,
+                               .fallbacks = l->n_fallbacks,
+                               .memory_bytes = mem_used(l->ctx->mem)};
+    if (l->catalog) {
+        out->catalog_items = catalog_size(l->catalog);
+        out->catalog_version = catalog_version(l->catalog);
+    }
+    cache_stats(l->cache, &out->cache_bytes, &out->cache_hits, &out->cache_misses);
+    if (l->store)
+        store_info(l->store, &out->store);
+}
+
+bool live_is_ready(struct live *l, char *why, size_t size)
+{
+    struct store_info info = {0};
+    if (!l->is_started) {
+        snprintf(why, size, "starting: the store is being read");
+        return false;
+    }
+    if (l->n_entries == 0) {
+        snprintf(why, size, "no model is loaded");
+        return false;
+    }
+    if (l->is_behind) {
+        snprintf(why, size, "events are stored but not in memory (out of memory): restart");
+        return false;
+    }
+    if (l->store) {
+        store_info(l->store, &info);
+        if (info.state != STORE_READY) {
+            snprintf(why, size, "store: %s", info.message);
+            return false;
+        }
+    }
+    text_copy(why, size, "");
+    return true;
+}
+
+struct store *live_store(struct live *l)
+{
+    return l->store;
+}

@@ -1,0 +1,197 @@
+/*
+ * The engine without sockets: models in generations, histories of this second, the catalogue, the
+ * store, answers as JSON. The HTTP server, a test or an embedding program drive it alike.
+ *
+ * Life of an event: live_put_events → store (durable) → the user's overlay history and the
+ * catalogue → `done`. So what is acknowledged shows in the next answer, and what a crash lost was
+ * never acknowledged. A user at run time = the model's row + overlay of events after the model's
+ * watermark; every model folds the result in.
+ *
+ * Life of an answer: user or history → query in the numbering of the model's generation → ranked
+ * candidates → rules → items that no model knows → JSON. Items deleted, filtered or seen never come
+ * back; exactly min(k, eligible) do.
+ *
+ * Threads: all functions from any thread at once, except that a slot belongs to one caller at a
+ * time. Answers allocate nothing that outlives them but cache entries.
+ */
+#ifndef AKIN_LIVE_LIVE_H
+#define AKIN_LIVE_LIVE_H
+
+#include "core/buf.h"
+#include "core/param.h"
+#include "rank/rules.h"
+#include "store/store.h"
+
+#include <jansson.h>
+
+struct live;
+struct live_slot;
+
+/* Keys of `serve:` in the configuration that concern the engine: live_param_rows. */
+struct live_params {
+    int64_t max_items;        /* of the catalogue, upserts included */
+    int64_t max_overlay;      /* events held beside the models' histories */
+    int64_t max_k;            /* of a request */
+    int64_t max_history;      /* events of a history in a request, or used of a user's */
+    int64_t max_batch;        /* events, or askers, of a request */
+    int64_t cache_bytes;      /* of the list cache, 0 = none */
+    const char *fallback;     /* name of a model for askers without a history; NULL = popularity */
+    struct rule_params rules; /* defaults of requests */
+};
+extern const akin_param live_param_rows[]; /* ends with PARAM_END */
+
+struct live_options {
+    const struct live_params *params;
+    struct store *store; /* owned by the engine from then on; NULL = events are not kept */
+    int64_t seed;
+};
+
+akin_status live_create(akin_ctx *ctx, const struct live_options *options, struct live **out,
+                        akin_error *err);
+/* Reads the store after the watermark of the oldest model: once, after the models are loaded. */
+akin_status live_start(struct live *l, akin_error *err);
+/* Waits for slots to come back; closes the store. */
+void live_free(struct live *l);
+
+/* ---- Models ---- */
+
+/*
+ * A new generation of the model called `name` from a file. It is checked, mapped and made ready
+ * first, then takes the place of the one before, which answers until then and stays for rollback.
+ * The first model's table is the base of the catalogue; others add what they know more.
+ * Cost: O(file). Fails: those of model_load; the old generation goes on.
+ */
+akin_status live_model_load(struct live *l, const char *name, const char *path, akin_error *err);
+/* The generation before takes over again. Fails: E_NOT_FOUND (none). */
+akin_status live_model_rollback(struct live *l, const char *name, akin_error *err);
+/* Which model answers when a request names none. Fails: E_NOT_FOUND. */
+akin_status live_model_default(struct live *l, const char *name, akin_error *err);
+/* {"models":[{"name","type","default","generation","path","loaded","users","items","watermark",
+ * "card":{…},"previous":{…}|null}]} */
+akin_status live_models_json(struct live *l, struct buf *out, akin_error *err);
+
+/* ---- Slots: what a thread needs to answer ---- */
+
+akin_status live_slot_create(struct live *l, struct live_slot **out, akin_error *err);
+void live_slot_free(struct live_slot *s);
+
+/* ---- Answers ---- */
+
+struct live_history_item {
+    const char *item_id;
+    const char *event_type; /* NULL = none */
+    double value;           /* NaN = none */
+    int64_t time;           /* 0 = now */
+};
+
+/* Borrowed during the call. Zero means absent. */
+struct live_query {
+    const char *model;                       /* NULL = the default */
+    const char *user_id;                     /* NULL = anonymous */
+    const struct live_history_item *history; /* oldest first; after the user's own */
+    int64_t n_history;
+    int64_t k; /* < 0 = 10 */
+    const char *filter;
+    bool explain;
+    bool include_seen;
+    int64_t now;                                                              /* 0 = the clock */
+    const char *const *allow, *const *deny, *const *pinned, *const *promoted; /* item ids */
+    int64_t n_allow, n_deny, n_pinned, n_promoted;
+    const char *const *items; /* live_rank: the candidates */
+    int64_t n_items;
+    const struct rule_params *rules; /* NULL = the engine's */
+    bool no_cache;
+};
+
+/*
+ * {"user_id":"42","model":"best","generation":3,"items":[{"item_id":"318","score":0.93,
+ * "title":"…","reasons":[{"code":"because_of","model":"ials","item_id":"50","title":"…",
+ * "contribution":0.4}]}],"fallback":null|{"code":"no_history","model":"popular"}}
+ * score null: placed by popularity. reasons only with explain; their codes: because_of, model,
+ * fallback_popular, pinned, promoted, explored, diverse.
+ * Fails: E_NOT_FOUND (model), E_ARG (k, limits), E_INPUT (filter). An unknown user is no error.
+ */
+akin_status live_recommend(struct live_slot *s, const struct live_query *q, struct buf *out,
+                           akin_error *err);
+/* The items of q->items, best first: same shape; unknown or deleted ones in "unknown":[…]. */
+akin_status live_rank(struct live_slot *s, const struct live_query *q, struct buf *out,
+                      akin_error *err);
+/* {"item_id":…,"title":…,"model":…,"items":[…]}. model NULL: the default if it can, else the first
+ * that can; `together` for live_together. Fails: E_NOT_FOUND (item), E_UNSUPPORTED. */
+akin_status live_similar(struct live_slot *s, const char *item_id, const struct live_query *q,
+                         struct buf *out, akin_error *err);
+akin_status live_together(struct live_slot *s, const char *item_id, const struct live_query *q,
+                          struct buf *out, akin_error *err);
+/* Users most likely to want an item: {"item_id":…,"users":[{"user_id","score"}]}. Cost: O(users).
+ */
+akin_status live_item_users(struct live_slot *s, const char *item_id, const struct live_query *q,
+                            struct buf *out, akin_error *err);
+/* Most events within the last window_seconds (0 = all that is known): same shape, score = count. */
+akin_status live_popular(struct live_slot *s, int64_t window_seconds, const struct live_query *q,
+                         struct buf *out, akin_error *err);
+/* {"items":[{"item_id","title"}],"users":["…"]}: what begins so. */
+akin_status live_search(struct live_slot *s, const char *text, int64_t most, struct buf *out,
+                        akin_error *err);
+/* Predicted microseconds of live_recommend; what is longer belongs to a worker, not to a thread
+ * that serves others. */
+int64_t live_cost_us(struct live *l, const struct live_query *q);
+
+/* ---- Look-ups: {"events":[…],"next":cursor|null} newest first; before 0 = from the newest ---- */
+
+akin_status live_item_json(struct live_slot *s, const char *item_id, struct buf *out,
+                           akin_error *err);
+akin_status live_user_json(struct live_slot *s, const char *user_id, struct buf *out,
+                           akin_error *err);
+akin_status live_user_events(struct live_slot *s, const char *user_id, int64_t before, int64_t most,
+                             struct buf *out, akin_error *err);
+akin_status live_item_events(struct live_slot *s, const char *item_id, int64_t before, int64_t most,
+                             struct buf *out, akin_error *err);
+/* All that is held about a person: attributes, events in the store and in each model. */
+akin_status live_user_export(struct live_slot *s, const char *user_id, struct buf *out,
+                             akin_error *err);
+
+/* ---- Changes: each is durable before done is called; done comes from the store's thread ---- */
+
+struct live_change;
+/* result: JSON of the answer, borrowed; NULL on failure. */
+typedef void (*live_done_fn)(void *arg, akin_status status, const char *result,
+                             const akin_error *err);
+
+/*
+ * body: {"events":[{event_id?,user_id,item_id,event_type?,value?,time?,context?},…]}, an array of
+ * them, or one. Every event is checked first; one bad event refuses all (E_INPUT names its place).
+ * result: {"accepted":3,"duplicates":1,"seq":123}. Fails at once (done is not called): E_INPUT,
+ * E_LIMIT (too many, queue full, overlay full), E_UNSUPPORTED (no store).
+ */
+akin_status live_put_events(struct live *l, const json_t *body, live_done_fn done, void *arg,
+                            akin_error *err);
+/* attributes: a JSON object; result {"item_id":…,"seq":…}. */
+akin_status live_put_item(struct live *l, const char *item_id, const json_t *attributes,
+                          live_done_fn done, void *arg, akin_error *err);
+akin_status live_delete_item(struct live *l, const char *item_id, live_done_fn done, void *arg,
+                             akin_error *err);
+akin_status live_put_user(struct live *l, const char *user_id, const json_t *attributes,
+                          live_done_fn done, void *arg, akin_error *err);
+/*
+ * Erasure: from then on the id is in no answer, history or look-up. result, the receipt:
+ * {"user_id":…,"time":…,"seq":…,"events_deleted":…,"artifacts":[{"model":…,"path":…,"holds":true}]}
+ */
+akin_status live_erase_user(struct live *l, const char *user_id, live_done_fn done, void *arg,
+                            akin_error *err);
+
+/* ---- State ---- */
+
+struct live_stats {
+    int64_t overlay_events, overlay_users;
+    int64_t catalog_items, catalog_version;
+    int64_t cache_bytes, cache_hits, cache_misses;
+    int64_t events, answers, fallbacks;
+    int64_t memory_bytes;
+    struct store_info store; /* zero without a store */
+};
+void live_stats(struct live *l, struct live_stats *out);
+/* NULL if answers and writes work; else why not (static or valid until the next call). */
+bool live_is_ready(struct live *l, char *why, size_t size);
+struct store *live_store(struct live *l); /* borrowed, NULL = none */
+
+#endif
