@@ -1,0 +1,31 @@
+#!/bin/sh
+# Tests of the page in a real Chromium: tests/web/run.sh [test …]. Exit 77: no browser here.
+# AKIN_URL=http://127.0.0.1:8080 runs them against that server (AKIN_KEY: its key, with all scopes),
+# else against tests/web/mock.py. AKIN_CHROMIUM names the browser. Playwright and axe-core are
+# fetched once into AKIN_WEB_TOOLS (build/web); screenshots are left there.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+tools=${AKIN_WEB_TOOLS:-$root/build/web}
+AKIN_CHROMIUM=${AKIN_CHROMIUM:-$(command -v chromium || command -v chromium-browser ||
+    command -v google-chrome || true)}
+if [ -z "$AKIN_CHROMIUM" ]; then
+    echo "SKIP: no Chromium (Debian: apt-get install chromium)"
+    exit 77
+fi
+mkdir -p "$tools/shots"
+if ! "$tools/venv/bin/python" -c 'import playwright' 2>/dev/null; then
+    if ! { python3 -m venv "$tools/venv" &&
+        "$tools/venv/bin/pip" install -q 'playwright>=1.40'; } >"$tools/setup.log" 2>&1; then
+        echo "SKIP: Playwright cannot be installed (see $tools/setup.log)"
+        exit 77
+    fi
+fi
+# Without axe-core the checks of our own remain (labels, roles, contrast).
+if [ ! -f "$tools/package/axe.min.js" ] && command -v npm >/dev/null 2>&1; then
+    (cd "$tools" && npm pack --silent axe-core && tar xzf axe-core-*.tgz package/axe.min.js) \
+        >>"$tools/setup.log" 2>&1 || echo "note: axe-core could not be fetched"
+fi
+export AKIN_CHROMIUM
+export AKIN_SHOTS="$tools/shots"
+export AKIN_AXE="$tools/package/axe.min.js"
+exec "$tools/venv/bin/python" "$root/tests/web/test_page.py" "$@"

@@ -1,0 +1,91 @@
+"""The operations page: live numbers, plots, and silence while nobody looks."""
+import os
+import re
+from urllib.parse import quote
+
+from playwright.sync_api import expect
+
+from browser import REAL, Case
+
+
+class OperationsTest(Case):
+    def tile(self, name):
+        return self.page.locator(".tiles div", has=self.page.get_by_text(name, exact=True)
+                                 ).locator("dd")
+
+    def let_time_pass(self):
+        """Ten seconds of the page's clock, with a round trip after each step: what a step asks for
+        is answered, so that the next step would find a timer set by the answer."""
+        for _ in range(5):
+            self.page.clock.run_for(2100)
+            self.page.evaluate("() => fetch('/readyz').then((r) => r.text())")
+
+    def test_live_numbers(self):
+        self.page.clock.install()
+        for _ in range(5):
+            self.api(f"/v1/users/{quote(self.a_user(), '')}/recommendations?k=10")
+        self.go("#/operations")
+        expect(self.page.locator(".summary.good")).to_contain_text("Ready")
+        self.page.clock.run_for(2500)
+        expect(self.tile("Requests")).to_contain_text("/s")
+        expect(self.tile("Latency, p99")).to_contain_text("s")
+        expect(self.tile("Memory")).to_have_text(re.compile(r"^[\d.,]+ ([KMG]i)?B$"))
+        expect(self.tile("Store")).to_have_text("none" if REAL and os.environ.get("AKIN_NO_STORE")
+                                                else "ready")
+        self.page.get_by_label("Over").select_option("start")
+        row = self.page.get_by_role("row").filter(
+            has_text="GET /v1/users/{id}/recommendations")
+        expect(row).to_be_visible()
+        cells = row.locator("td").all_inner_texts()
+        self.assertGreaterEqual(int(cells[0].replace(",", "")), 5)
+        for text in cells[2:5]:
+            self.assertRegex(text, r"^[\d.,]+ (µs|ms|s)$")
+        for _ in range(3):
+            with self.page.expect_response("**/metrics"):
+                self.page.clock.run_for(2100)
+        expect(self.page.locator("path.line").first).to_have_attribute(
+            "d", re.compile(r"M[\d.]+ [\d.]+L"))
+        plot = self.page.locator(".plot").nth(1)
+        self.assertIn("p99", plot.get_attribute("aria-label"))
+        plot.focus()
+        plot.press("ArrowLeft")
+        expect(plot.locator(".tip")).to_be_visible()
+        self.shot("operations")
+
+    def test_nothing_is_asked_while_hidden(self):
+        self.page.clock.install()
+        asked = []
+        self.page.on("request", lambda r: r.url.endswith("/metrics") and asked.append(r.url))
+        self.go("#/operations")
+        expect(self.page.locator(".summary.good")).to_be_visible()
+        with self.page.expect_request("**/metrics"):
+            self.page.clock.run_for(2100)
+        hide = ("(hidden) => { Object.defineProperty(document, 'hidden', {configurable: true,"
+                "get: () => hidden}); document.dispatchEvent(new Event('visibilitychange')); }")
+        n = len(asked)
+        self.page.evaluate(hide, True)
+        self.let_time_pass()
+        self.assertEqual(len(asked), n)
+        with self.page.expect_request("**/metrics"):
+            self.page.evaluate(hide, False)
+        # and none after the view is left
+        self.page.get_by_role("link", name="Look up").click()
+        expect(self.page.get_by_role("heading", level=1)).to_have_text("Look up")
+        n = len(asked)
+        self.let_time_pass()
+        self.assertEqual(len(asked), n)
+
+    def test_quantiles_and_parser(self):
+        self.go("#/lookup")
+        got = self.page.evaluate("""async () => {
+            const p = await import('/prom.js');
+            const f = p.parse('# HELP x y\\na{l="q\\\\"}{\\\\\\\\",m="2"} 3\\nb 4e-1\\nc +Inf\\n');
+            const h = {count: 4, errors: 0, bounds: [1, 2, Infinity], cumulative: [1, 3, 4]};
+            return [f.get('a')[0], p.single(f, 'b'), p.single(f, 'none') ?? null,
+                p.quantile(h, .5), p.quantile(h, .25), p.quantile(h, 1),
+                Number.isNaN(p.quantile({bounds: [1], cumulative: [0]}, .5)),
+                p.since(h, {count: 1, errors: 0, cumulative: [1, 1, 1]}).cumulative,
+                p.since(h, {count: 9, errors: 0, cumulative: [9, 9, 9]}).count];
+        }""")
+        self.assertEqual(got, [{"labels": {"l": 'q"}{\\', "m": "2"}, "value": 3}, 0.4, None,
+                               1.5, 1, 2, True, [0, 2, 3], 4])
