@@ -279,5 +279,91 @@ def evaluate():
     return {**watch.read(), "metrics": {k: float(v) for k, v in r.items()}}
 
 
+# ---- retrieval: top-k by inner product over many vectors ----
+
+
+def mix(x):
+    """The finaliser of splitmix64, as in bench/index.c."""
+    x = (x + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def vectors(seed, n, k, block=1 << 16):
+    """The bits of bench/index.c: near-normal deviates (sums of 12 uniforms), coordinate t times
+    (t + 1)^-1/4."""
+    out = np.empty((n, k), np.float32)
+    spectrum = np.sqrt(1 / np.sqrt(np.arange(1, k + 1))).astype(np.float32)
+    for lo in range(0, n, block):
+        m = min(block, n - lo)
+        at = np.uint64(seed << 40) + np.arange(lo * k, (lo + m) * k, dtype=np.uint64)
+        total = np.zeros(m * k, np.int64)
+        for w in range(3):
+            x = mix(at * np.uint64(3) + np.uint64(w))
+            for part in range(4):
+                total += ((x >> np.uint64(16 * part)) & np.uint64(65535)).astype(np.int64)
+        unit = ((2 * total - 12 * 65535).astype(np.float32) * np.float32(2.0**-17)).reshape(m, k)
+        out[lo : lo + m] = unit * spectrum
+    return out
+
+
+def search(index, queries, k, batch):
+    """Lists one by one or in batches; the clock covers the search alone."""
+    index.search(queries[:1], k)
+    watch = Watch()
+    found = [index.search(queries[lo : lo + batch], k)[1] for lo in range(0, len(queries), batch)]
+    return watch.read(), np.concatenate(found)
+
+
+def index_flat():
+    import faiss
+
+    faiss.omp_set_num_threads(THREADS)
+    x, q = vectors(1, ARGS["items"], ARGS["factors"]), vectors(2, ARGS["queries"], ARGS["factors"])
+    index = faiss.IndexFlatIP(ARGS["factors"])
+    index.add(x)
+    out, found = search(index, q, 20, ARGS["batch"])
+    return {**out, "sum": int(found.sum())}
+
+
+def index_ivf():
+    """nprobe: the least that reaches the recall on other askers than those of the clock."""
+    import faiss
+
+    faiss.omp_set_num_threads(THREADS)
+    n, k = ARGS["items"], ARGS["factors"]
+    x, q, sample = vectors(1, n, k), vectors(2, ARGS["queries"], k), vectors(3, 200, k)
+    flat = faiss.IndexFlatIP(k)
+    index = faiss.IndexIVFFlat(flat, k, ARGS["lists"], faiss.METRIC_INNER_PRODUCT)
+    watch = Watch()
+    faiss.omp_set_num_threads(2)
+    index.train(x)
+    index.add(x)
+    built = watch.read()
+    exact = faiss.IndexFlatIP(k)
+    exact.add(x)
+    both = [exact.search(s, 20)[1] for s in (sample, q)]
+
+    def recall(found, true):
+        return sum(len(np.intersect1d(a, b)) for a, b in zip(found, true)) / true.size
+
+    lo, hi = 0, ARGS["lists"]
+    while hi - lo > max(1, hi // 64):
+        index.nprobe = min(2 * lo + 32, (lo + hi) // 2)
+        enough = recall(index.search(sample, 20)[1], both[0]) >= ARGS["recall"]
+        lo, hi = (lo, index.nprobe) if enough else (index.nprobe, hi)
+    index.nprobe = hi
+    faiss.omp_set_num_threads(THREADS)
+    out, found = search(index, q, 20, ARGS["batch"])
+    return {
+        **out,
+        "recall": recall(found, both[1]),
+        "probes": index.nprobe,
+        "build_seconds": built["seconds"],
+        "build_cpu_seconds": built["cpu_seconds"],
+    }
+
+
 if __name__ == "__main__":
     print(json.dumps(globals()[sys.argv[1]]()))

@@ -13,7 +13,8 @@ foreach(lib libakin_static libakin_shared)
   set_target_properties(${lib} PROPERTIES OUTPUT_NAME akin VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_link_libraries(${lib} PRIVATE akin_flags Threads::Threads PkgConfig::JANSSON
-    PkgConfig::YAML PkgConfig::XXHASH PkgConfig::ZSTD PkgConfig::ZLIB PkgConfig::CURL m)
+    PkgConfig::YAML PkgConfig::XXHASH PkgConfig::ZSTD PkgConfig::ZLIB PkgConfig::CURL
+    PkgConfig::SQLITE3 PkgConfig::MICROHTTPD PkgConfig::GNUTLS m)
   target_include_directories(${lib} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()

@@ -138,6 +138,12 @@ AKIN_API void akin_ctx_on_output(akin_ctx *ctx, akin_sink_fn fn, void *arg);
 AKIN_API void akin_cancel(akin_ctx *ctx);
 AKIN_API void akin_cancel_clear(akin_ctx *ctx);
 
+/*
+ * Asks a running `serve` to read its keys and certificates anew; nothing else listens. Threads:
+ * any, and signal handlers. Since: 0.1
+ */
+AKIN_API void akin_reload(akin_ctx *ctx);
+
 /* Bytes in use now and at most so far by this context. Threads: any. Since: 0.1 */
 AKIN_API int64_t akin_memory_used(const akin_ctx *ctx);
 AKIN_API int64_t akin_memory_peak(const akin_ctx *ctx);

@@ -21,8 +21,8 @@ static const akin_param demo_rows[] = {
     PARAM_TEXT(struct demo_params, data, "small", 0,
                "small or full (MovieLens latest-small, latest; downloaded if not under $AKIN_DATA "
                "or demo-data), synthetic, or a directory with ratings.csv and movies.csv"),
-    PARAM_BOOL(struct demo_params, serve, "false", 0,
-               "start the server afterwards (this version has none: --no-serve is the default)"),
+    PARAM_BOOL(struct demo_params, serve, "true", 0,
+               "start the server afterwards, until Ctrl-C; by default on a terminal only"),
     PARAM_TEXT(struct demo_params, user, NULL, 0, "whose recommendations to show"),
     PARAM_TEXT(struct demo_params, output, "out/demo", 0, "directory for the results; short: -o"),
     PARAM_END,
@@ -119,10 +119,10 @@ static json_t *demo_config(const struct demo *d)
     if (has_file(d, "tags.csv"))
         json_object_set_new(data, "tags", json_pack("{s:o}", "path", path_json(d, "tags.csv")));
     return json_pack("{s:s, s:I, s:s, s:o, s:{s:s, s:i}, s:{s:s},"
-                     " s:[{s:s}, {s:s}, {s:s, s:i}], s:{s:[s, s, s], s:b}, s:{s:s, s:i}}",
+                     " s:[{s:s}, {s:s}, {s:s}, {s:s, s:i}], s:{s:[s, s, s], s:b}, s:{s:s, s:i}}",
                      "name", "demo", "seed", (json_int_t)d->call->ctx->seed, "out", d->p.output,
                      "data", data, "split", "by", "leave-last", "n", 5, "feedback", "positive",
-                     "value >= 4", "models", "type", "popular", "type", "itemknn", "type", "ials",
+                     "value >= 4", "models", "type", "popular", "type", "together", "type", "itemknn", "type", "ials",
                      "factors", 64, "evaluate", "metrics", "ndcg@10", "recall@20", "coverage@20",
                      "segments", 1, "publish", "model", "ials", "k", 10);
 }
@@ -182,6 +182,19 @@ done:
     return status;
 }
 
+/* What `akin serve` is to be given afterwards: who runs this decides whether it is. */
+static json_t *serve_params(const struct demo *d)
+{
+    static const char *const models[] = {"popular", "together", "itemknn", "ials"};
+    json_t *paths = json_object();
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
+        json_object_set_new(paths, models[i],
+                            json_sprintf("%s/models/%s.akin", d->p.output, models[i]));
+    return json_pack("{s:o, s:o, s:s, s:s}", "model", paths, "store",
+                     json_sprintf("sqlite:%s/akin.db", d->p.output), "default", "ials", "listen",
+                     "127.0.0.1:8080");
+}
+
 static akin_status demo_run(struct op_call *call, json_t **result, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -189,8 +202,6 @@ static akin_status demo_run(struct op_call *call, json_t **result, akin_error *e
     struct pipeline pipeline = {0};
     json_t *config = NULL, *out = NULL;
     AKIN_TRY(op_parse(call, 0, &d.p, err));
-    if (d.p.serve)
-        AKIN_FAIL(AKIN_E_UNSUPPORTED, "demo: akin " AKIN_VERSION " has no server (--no-serve)");
     AKIN_TRY(find_data(&d, err));
     config = demo_config(&d);
     if (!config)
@@ -200,6 +211,8 @@ static akin_status demo_run(struct op_call *call, json_t **result, akin_error *e
     json_object_set_new(out, "data", json_string(d.is_synthetic ? "synthetic" : d.dir));
     json_object_set_new(out, "report", json_sprintf("%s/report.html", d.p.output));
     AKIN_TRY(add_recommendations(&d, out, err));
+    if (d.p.serve)
+        json_object_set_new(out, "serve", serve_params(&d));
     *result = json_incref(out);
 done:
     json_decref(out);
@@ -211,7 +224,7 @@ done:
 const struct op op_demo = {
     {"demo",
      "the whole story on MovieLens, one command",
-     "akin demo --data small --no-serve",
+     "akin demo --data small",
      {{"Options", demo_rows}},
      1},
     demo_run,

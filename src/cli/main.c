@@ -19,6 +19,13 @@ static void on_interrupt(int signal_number)
         akin_cancel(interrupt_ctx);
 }
 
+static void on_hangup(int signal_number)
+{
+    (void)signal_number;
+    if (interrupt_ctx)
+        akin_reload(interrupt_ctx);
+}
+
 struct session {
     struct globals globals;
     struct progress_view progress;
@@ -39,7 +46,7 @@ static void on_log(void *arg, akin_log_level level, const char *message)
 static int on_output(void *arg, const void *bytes, size_t size)
 {
     (void)arg;
-    return fwrite(bytes, 1, size, stdout) == size ? 0 : 1;
+    return fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0 ? 0 : 1;
 }
 
 static const akin_op *find_op(const char *name)
@@ -52,13 +59,16 @@ static const akin_op *find_op(const char *name)
     return NULL;
 }
 
-static void watch_signals(void)
+static void watch_signals(const akin_op *op)
 {
     struct sigaction action = {0};
     action.sa_handler = on_interrupt;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = on_hangup;
+    if (strcmp(op->name, "serve") == 0) /* anything else ends with its terminal */
+        sigaction(SIGHUP, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
 }
@@ -96,16 +106,46 @@ static bool op_has(const akin_op *op, const char *name)
     return false;
 }
 
+/*
+ * What an operation proposes to go on with ("serve": its parameters): the server, in the foreground
+ * until it is interrupted. Only where somebody watches, or it was asked for.
+ */
+static akin_status go_on(struct session *s, akin_ctx *ctx, const char *result, bool is_asked,
+                         akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    json_t *json = result ? json_loads(result, 0, NULL) : NULL;
+    json_t *serve = json_object_get(json, "serve");
+    if (!serve || (!is_asked && !isatty(STDOUT_FILENO)))
+        goto done;
+    char *text = json_dumps(serve, JSON_COMPACT);
+    watch_signals(find_op("serve"));
+    status = akin_op_run(ctx, "serve", text, NULL, err);
+    free(text);
+    if (status == AKIN_E_IO && json_object_get(serve, "listen")) { /* the usual port is taken */
+        if (!s->globals.quiet)
+            fprintf(stderr, "akin: %s; taking a free port\n", err->message);
+        json_object_set_new(serve, "listen", json_string("127.0.0.1:0"));
+        text = json_dumps(serve, JSON_COMPACT);
+        status = akin_op_run(ctx, "serve", text, NULL, err);
+        free(text);
+    }
+done:
+    json_decref(json);
+    return status;
+}
+
 static int run_op(struct session *s, const akin_op *op, json_t *params)
 {
     akin_ctx *ctx = NULL;
     akin_error err = {0};
     char *result = NULL, *text;
+    int code = 0;
     akin_status status = akin_ctx_create(&s->globals.ctx, &ctx, &err);
     if (status != AKIN_OK)
         goto done;
     interrupt_ctx = ctx;
-    watch_signals();
+    watch_signals(op);
     akin_ctx_on_log(ctx, on_log, s);
     akin_ctx_on_output(ctx, on_output, s);
     s->progress.is_tty = isatty(STDERR_FILENO) != 0;
@@ -117,14 +157,17 @@ static int run_op(struct session *s, const akin_op *op, json_t *params)
     text = json_dumps(params, JSON_COMPACT);
     status = akin_op_run(ctx, op->name, text, &result, &err);
     free(text);
-done:
     progress_clear(&s->progress);
-    int code = akin_status_exit(status);
-    if (status != AKIN_OK)
+    if (status == AKIN_OK)
+        code = print_result(s, op, result);
+    if (status == AKIN_OK && code == 0)
+        status = go_on(s, ctx, result, json_is_true(json_object_get(params, "serve")), &err);
+done:
+    if (status != AKIN_OK) {
+        code = akin_status_exit(status);
         fprintf(stderr, "akin: %s: %s\n", status == AKIN_E_CANCELLED ? "stopped" : "error",
                 err.message);
-    else
-        code = print_result(s, op, result);
+    }
     akin_string_free(result);
     interrupt_ctx = NULL;
     akin_ctx_free(ctx);

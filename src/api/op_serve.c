@@ -1,0 +1,289 @@
+/*
+ * The operation `serve`: models and a store behind HTTP, until it is cancelled.
+ *
+ * The engine and the server work in a context of their own: a cancel ends this operation's waiting,
+ * not the answers that are still to be given.
+ */
+#include "api/op.h"
+#include "core/json.h"
+#include "core/par.h"
+#include "live/live.h"
+#include "serve/serve.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { GROUP_SERVER = 1, GROUP_ENGINE = 2, DRAIN_MS = 10000 };
+
+struct serve_op {
+    const char *config;
+    json_t *model;
+    const char *store;
+    const char *default_model;
+};
+static const akin_param serve_op_rows[] = {
+    PARAM_TEXT(struct serve_op, config, NULL, AKIN_PARAM_POSITIONAL,
+               "configuration (YAML): models that `akin run` made or with a path, store, serve"),
+    PARAM_MAP(struct serve_op, model, 0, "NAME=PATH of a model file, any number"),
+    PARAM_TEXT(struct serve_op, store, NULL, 0, "URL of the store, as sqlite:akin.db"),
+    {"default", AKIN_PARAM_TEXT, 0, offsetof(struct serve_op, default_model), NULL, 0, 0, NULL, "",
+     "model that answers if none is named; the last one if not given"},
+    PARAM_END,
+};
+
+/* Everything that is to be undone. */
+struct serving {
+    struct op_call *call;
+    akin_ctx *ctx; /* the engine's */
+    json_t *config, *server_keys, *engine_keys;
+    json_t *models; /* name → path, in order */
+    const char *store_url, *default_model;
+    struct serve_params server_params;
+    struct live_params live_params;
+    struct store *store;
+    struct live *live;
+    struct server *server;
+};
+
+static size_t row_count(const akin_param *rows)
+{
+    size_t n = 0;
+    while (rows[n].name)
+        n++;
+    return n;
+}
+
+/* A key of `serve:` goes to the server, to the engine, or is wrong. */
+static akin_status place_key(struct serving *s, const char *key, json_t *value, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    size_t n_server = row_count(serve_param_rows), n_engine = row_count(live_param_rows);
+    json_t *to = NULL;
+    if (strcmp(key, "default") == 0) {
+        s->default_model = json_string_value(value);
+        if (!s->default_model)
+            AKIN_FAIL(AKIN_E_ARG, "serve: default must be the name of a model");
+        goto done;
+    }
+    if (param_find(serve_param_rows, n_server, key))
+        to = s->server_keys;
+    else if (param_find(live_param_rows, n_engine, key))
+        to = s->engine_keys;
+    if (!to) {
+        const char *near = param_nearest(serve_param_rows, n_server, key);
+        near = near ? near : param_nearest(live_param_rows, n_engine, key);
+        AKIN_FAIL(AKIN_E_ARG, "serve: unknown parameter '%.40s' (%s%s%s)", key,
+                  near ? "did you mean '" : "see akin serve --help", near ? near : "",
+                  near ? "'?" : "");
+    }
+    if (json_object_set(to, key, value) != 0)
+        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+done:
+    return status;
+}
+
+/* The model of an entry of `models:`: its path, or where `akin run` put it. */
+static akin_status add_config_model(struct serving *s, const char *out, const json_t *spec,
+                                    akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct buf path;
+    buf_init(&path, s->call->ctx);
+    const char *name = json_string_value(spec);
+    const char *given = json_text(spec, "path", NULL);
+    if (!name)
+        name = json_text(spec, "name", json_text(spec, "type", NULL));
+    if (!name)
+        AKIN_FAIL(AKIN_E_ARG, "serve: models: an entry has neither name nor type");
+    if (given)
+        buf_text(&path, given);
+    else
+        buf_printf(&path, "%s/models/%s.akin", out, name);
+    AKIN_TRY(buf_check(&path, err));
+    if (!file_exists(path.data))
+        AKIN_FAIL(AKIN_E_NOT_FOUND, "serve: model %.60s: there is no %.100s%s", name, path.data,
+                  given ? "" : " (akin run makes it)");
+    if (json_object_set_new(s->models, name, json_string(path.data)) != 0)
+        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+done:
+    buf_free(&path);
+    return status;
+}
+
+static akin_status read_config(struct serving *s, const char *path, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct buf out;
+    const char *key;
+    json_t *value;
+    size_t i;
+    buf_init(&out, s->call->ctx);
+    AKIN_TRY(yaml_read_file(s->call->ctx, path, &s->config, err));
+    const char *dir = json_text(s->config, "out", NULL);
+    if (dir)
+        buf_text(&out, dir);
+    else
+        buf_printf(&out, "out/%s", json_text(s->config, "name", "akin"));
+    AKIN_TRY(buf_check(&out, err));
+    json_array_foreach(json_object_get(s->config, "models"), i, value)
+        AKIN_TRY(add_config_model(s, out.data, value, err));
+    const json_t *store = json_object_get(s->config, "store");
+    s->store_url = json_is_string(store) ? json_string_value(store) : json_text(store, "url", NULL);
+    s->default_model = json_text(json_object_get(s->config, "publish"), "model", NULL);
+    json_object_foreach(json_object_get(s->config, "serve"), key, value)
+        AKIN_TRY(place_key(s, key, value, err));
+done:
+    buf_free(&out);
+    return status;
+}
+
+/* The configuration, with what stands on the command line over it. */
+static akin_status read_params(struct serving *s, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct op_call *call = s->call;
+    struct serve_op p;
+    json_t *given[2] = {NULL, NULL};
+    s->server_keys = json_object();
+    s->engine_keys = json_object();
+    s->models = json_object();
+    if (!s->server_keys || !s->engine_keys || !s->models)
+        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+    AKIN_TRY(op_parse(call, 0, &p, err));
+    if (p.config)
+        AKIN_TRY(read_config(s, p.config, err));
+    given[0] = op_group_json(call, GROUP_SERVER, err);
+    given[1] = op_group_json(call, GROUP_ENGINE, err);
+    if (!given[0] || !given[1])
+        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+    if (json_object_update(s->server_keys, given[0]) != 0 ||
+        json_object_update(s->engine_keys, given[1]) != 0 ||
+        (p.model && json_object_update(s->models, p.model) != 0))
+        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+    s->store_url = p.store ? p.store : s->store_url;
+    s->default_model = p.default_model ? p.default_model : s->default_model;
+    AKIN_TRY(param_parse("serve", serve_param_rows, row_count(serve_param_rows), s->server_keys,
+                         &call->arena, &s->server_params, err));
+    AKIN_TRY(param_parse("serve", live_param_rows, row_count(live_param_rows), s->engine_keys,
+                         &call->arena, &s->live_params, err));
+    s->server_params.engine = &s->live_params;
+    if (json_object_size(s->models) == 0)
+        AKIN_FAIL(AKIN_E_ARG,
+                  "serve: no model given: akin serve CONFIG.yaml, or --model NAME=PATH");
+done:
+    json_decref(given[0]);
+    json_decref(given[1]);
+    return status;
+}
+
+static akin_status load_models(struct serving *s, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const char *name, *last = NULL;
+    json_t *path;
+    json_object_foreach(s->models, name, path) {
+        if (!json_is_string(path))
+            AKIN_FAIL(AKIN_E_ARG, "serve: model %.60s: must be NAME=PATH", name);
+        AKIN_TRY(live_model_load(s->live, name, json_string_value(path), err));
+        log_write(s->call->ctx, AKIN_LOG_INFO, "model %s: %s", name, json_string_value(path));
+        last = name;
+    }
+    AKIN_TRY(live_model_default(s->live, s->default_model ? s->default_model : last, err));
+done:
+    return status;
+}
+
+static akin_status start_serving(struct serving *s, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_ctx *ctx = s->call->ctx;
+    AKIN_TRY(ctx_create(par_workers(ctx), ctx->seed, mem_limit(ctx->mem), &s->ctx, err));
+    s->ctx->kern = ctx->kern;
+    akin_ctx_on_log(s->ctx, ctx->log_fn, ctx->log_arg);
+    if (s->store_url) {
+        const struct store_options options = {0};
+        AKIN_TRY(store_open(s->ctx, s->store_url, &options, &s->store, err));
+    } else {
+        log_write(ctx, AKIN_LOG_WARN,
+                  "serve: no store (--store sqlite:akin.db): events are refused");
+    }
+    const struct live_options options = {
+        .params = &s->live_params, .store = s->store, .seed = (int64_t)(ctx->seed & INT64_MAX)};
+    AKIN_TRY(live_create(s->ctx, &options, &s->live, err));
+    s->store = NULL; /* the engine's from here on */
+    AKIN_TRY(load_models(s, err));
+    AKIN_TRY(live_start(s->live, err));
+    AKIN_TRY(server_start(s->ctx, &s->server_params, s->live, &s->server, err));
+done:
+    return status;
+}
+
+/* The address on a line of its own, at once: who started us waits for it. */
+static akin_status announce(struct serving *s, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_ctx *ctx = s->call->ctx;
+    struct buf line;
+    buf_init(&line, ctx);
+    buf_printf(&line, "%s\n", server_url(s->server));
+    AKIN_TRY(buf_check(&line, err));
+    if (ctx->sink_fn && ctx->sink_fn(ctx->sink_arg, line.data, (size_t)line.size) != 0)
+        AKIN_FAIL(AKIN_E_IO, "serve: the receiver of the output stopped reading");
+    log_write(ctx, AKIN_LOG_INFO, "serving at %s", server_url(s->server));
+done:
+    buf_free(&line);
+    return status;
+}
+
+/* Signals interrupt the sleep, so that a stop or reload begins at once. */
+static void wait_for_cancel(struct serving *s)
+{
+    akin_ctx *ctx = s->call->ctx;
+    int seen = 0;
+    while (!ctx_cancelled(ctx)) {
+        int reloads = atomic_load_explicit(&ctx->reloads, memory_order_relaxed);
+        if (reloads != seen) {
+            akin_error err = {0};
+            seen = reloads;
+            if (server_reload(s->server, &err) == AKIN_OK)
+                log_write(ctx, AKIN_LOG_INFO, "serve: keys and certificates read anew");
+            else
+                log_write(ctx, AKIN_LOG_ERROR, "serve: reload: %s", err.message);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+}
+
+static akin_status run_serve(struct op_call *call, json_t **result, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct serving s = {.call = call};
+    AKIN_TRY(read_params(&s, err));
+    AKIN_TRY(start_serving(&s, err));
+    AKIN_TRY(announce(&s, err));
+    wait_for_cancel(&s);
+    log_write(call->ctx, AKIN_LOG_INFO, "serve: stopping");
+    *result = json_object();
+    if (!*result)
+        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+done:
+    server_stop(s.server, DRAIN_MS);
+    live_free(s.live);
+    store_close(s.store);
+    ctx_free(s.ctx);
+    json_decref(s.config);
+    json_decref(s.server_keys);
+    json_decref(s.engine_keys);
+    json_decref(s.models);
+    return status;
+}
+
+const struct op op_serve = {
+    {"serve",
+     "the HTTP server and its page",
+     "akin serve config/default.yaml\n"
+     "akin serve --model ials=model.akin --store sqlite:akin.db --listen 127.0.0.1:8080",
+     {{"Options", serve_op_rows}, {"Server", serve_param_rows}, {"Engine", live_param_rows}},
+     3},
+    run_serve,
+};

@@ -1,0 +1,190 @@
+/*
+ * Metrics as Prometheus reads them. Latency is from the request line to the end of the answer.
+ * Labels are routes and statuses only, so that their number is fixed: no id ever becomes one.
+ */
+#include "serve/metrics.h"
+
+#include "live/live.h"
+#include "serve/route.h"
+
+#include <inttypes.h>
+
+static const int statuses[METRIC_STATUSES - 1] = {200, 201, 202, 204, 304, 400, 401, 403, 404,
+                                                  405, 408, 409, 413, 415, 421, 422, 429, 431,
+                                                  499, 500, 501, 503, 504, 505, 304};
+/* Upper bounds in nanoseconds; the last bucket has none. */
+static const int64_t bounds_ns[METRIC_BUCKETS - 1] = {
+    100000,   250000,    500000,    1000000,   2500000,    5000000,    10000000,   25000000,
+    50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 10000000000};
+
+void metrics_add(struct metrics *m, int route, int status, int64_t ns)
+{
+    struct route_metric *r =
+        &m->route[route < 0 || route >= METRIC_ROUTES ? METRIC_ROUTES - 1 : route];
+    int s = 0, b = 0;
+    while (s < METRIC_STATUSES - 1 && statuses[s] != status)
+        s++;
+    while (b < METRIC_BUCKETS - 1 && ns > bounds_ns[b])
+        b++;
+    atomic_fetch_add_explicit(&r->status[s], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->bucket[b], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->sum_ns, ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&r->n, 1, memory_order_relaxed);
+}
+
+static int64_t get(_Atomic int64_t *value)
+{
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void single(struct buf *out, const char *name, const char *type, const char *help,
+                   int64_t value)
+{
+    head(out, name, type, help);
+    buf_printf(out, "%s %" PRId64 "\n", name, value);
+}
+
+static int n_routes(void)
+{
+    int n = 0;
+    while (route_table[n].path)
+        n++;
+    return n;
+}
+
+/* {method="GET",route="/v1/…" without the closing brace. */
+static void labels(struct buf *out, int i)
+{
+    if (i == METRIC_ROUTES - 1)
+        buf_text(out, "{method=\"\",route=\"none\"");
+    else
+        buf_printf(out, "{method=\"%s\",route=\"%s\"", method_name(route_table[i].method),
+                   route_table[i].path);
+}
+
+static void write_requests(struct metrics *m, struct buf *out)
+{
+    int n = n_routes();
+    head(out, "akin_http_requests_total", "counter", "Requests answered, by route and status.");
+    for (int i = 0; i < METRIC_ROUTES; i++) {
+        if (i >= n && i != METRIC_ROUTES - 1)
+            continue;
+        for (int s = 0; s < METRIC_STATUSES; s++) {
+            int64_t count = get(&m->route[i].status[s]);
+            if (count == 0)
+                continue;
+            buf_text(out, "akin_http_requests_total");
+            labels(out, i);
+            if (s < METRIC_STATUSES - 1)
+                buf_printf(out, ",status=\"%d\"} %" PRId64 "\n", statuses[s], count);
+            else
+                buf_printf(out, ",status=\"other\"} %" PRId64 "\n", count);
+        }
+    }
+}
+
+static void write_latency(struct metrics *m, struct buf *out)
+{
+    int n = n_routes();
+    head(out, "akin_http_request_seconds", "histogram",
+         "From the request line to the end of the answer.");
+    for (int i = 0; i < n; i++) {
+        struct route_metric *r = &m->route[i];
+        int64_t sum = 0;
+        if (get(&r->n) == 0)
+            continue;
+        for (int b = 0; b < METRIC_BUCKETS; b++) {
+            sum += get(&r->bucket[b]);
+            buf_text(out, "akin_http_request_seconds_bucket");
+            labels(out, i);
+            if (b < METRIC_BUCKETS - 1) {
+                buf_text(out, ",le=\"");
+                buf_double(out, (double)bounds_ns[b] / 1e9);
+                buf_printf(out, "\"} %" PRId64 "\n", sum);
+            } else {
+                buf_printf(out, ",le=\"+Inf\"} %" PRId64 "\n", sum);
+            }
+        }
+        buf_text(out, "akin_http_request_seconds_sum");
+        labels(out, i);
+        buf_text(out, "} ");
+        buf_double(out, (double)get(&r->sum_ns) / 1e9);
+        buf_text(out, "\nakin_http_request_seconds_count");
+        labels(out, i);
+        buf_printf(out, "} %" PRId64 "\n", sum);
+    }
+}
+
+static void write_server(struct metrics *m, struct buf *out)
+{
+    single(out, "akin_http_connections", "gauge", "Open connections.", get(&m->connections));
+    single(out, "akin_http_connections_refused_total", "counter", "Over the limit of connections.",
+           get(&m->refused_connections));
+    single(out, "akin_http_connections_cut_total", "counter", "Closed at their deadline.",
+           get(&m->cut_connections));
+    single(out, "akin_http_requests_in_flight", "gauge", "Begun and not yet answered.",
+           get(&m->in_flight));
+    single(out, "akin_http_queue", "gauge", "Slow requests waiting for a worker.", get(&m->queued));
+    single(out, "akin_http_queue_refused_total", "counter", "Answered 503: the queue was full.",
+           get(&m->queue_refused));
+    single(out, "akin_http_timeouts_total", "counter", "Answered 504 at their deadline.",
+           get(&m->timeouts));
+    single(out, "akin_http_wrong_keys_total", "counter", "Requests with a wrong or expired key.",
+           get(&m->wrong_keys));
+    single(out, "akin_http_rate_limited_total", "counter", "Requests answered 429.",
+           get(&m->rate_limited));
+    single(out, "akin_access_log_dropped_total", "counter", "Lines the access log had no room for.",
+           get(&m->log_dropped));
+    single(out, "akin_start_time_seconds", "gauge", "Unix time of the start.", m->start_unix);
+}
+
+static void write_live(const struct live_stats *s, struct buf *out)
+{
+    single(out, "akin_overlay_events", "gauge", "Events held beside the models' histories.",
+           s->overlay_events);
+    single(out, "akin_overlay_users", "gauge", "Users with such events.", s->overlay_users);
+    single(out, "akin_catalog_items", "gauge", "Items of the catalogue.", s->catalog_items);
+    single(out, "akin_catalog_version", "counter", "Changes of the catalogue.", s->catalog_version);
+    single(out, "akin_cache_bytes", "gauge", "Memory of the list cache.", s->cache_bytes);
+    single(out, "akin_cache_hits_total", "counter", "Lists found in the cache.", s->cache_hits);
+    single(out, "akin_cache_misses_total", "counter", "Lists that were not.", s->cache_misses);
+    single(out, "akin_events_total", "counter", "Events accepted.", s->events);
+    single(out, "akin_answers_total", "counter", "Lists answered.", s->answers);
+    single(out, "akin_fallbacks_total", "counter", "Lists answered by a fallback.", s->fallbacks);
+    single(out, "akin_memory_bytes", "gauge", "Memory of the engine.", s->memory_bytes);
+}
+
+static void write_store(const struct store_info *s, struct buf *out)
+{
+    single(out, "akin_store_state", "gauge", "0 ready, 1 full, 2 read-only, 3 corrupt, 4 failed.",
+           (int64_t)s->state);
+    single(out, "akin_store_events", "gauge", "Events in the store.", s->n_events);
+    single(out, "akin_store_last_seq", "gauge", "Last sequence number that is durable.",
+           s->last_seq);
+    single(out, "akin_store_bytes", "gauge", "Size of the store.", s->bytes);
+    single(out, "akin_store_wal_bytes", "gauge", "Size of its write-ahead log.", s->wal_bytes);
+    single(out, "akin_store_queue", "gauge", "Writes waiting.", s->queued);
+    single(out, "akin_store_commits_total", "counter", "Commits.", s->commits);
+    single(out, "akin_store_writes_total", "counter", "Writes.", s->writes);
+    head(out, "akin_store_commit_seconds_total", "counter", "Time of all commits.");
+    buf_text(out, "akin_store_commit_seconds_total ");
+    buf_double(out, s->commit_seconds);
+    buf_char(out, '\n');
+}
+
+void metrics_write(struct metrics *m, const struct live_stats *stats, bool has_store, bool is_ready,
+                   struct buf *out)
+{
+    single(out, "akin_ready", "gauge", "1 if answers and writes work.", is_ready);
+    write_requests(m, out);
+    write_latency(m, out);
+    write_server(m, out);
+    write_live(stats, out);
+    if (has_store)
+        write_store(&stats->store, out);
+}
