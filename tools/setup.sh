@@ -9,7 +9,7 @@ build="gcc libc6-dev cmake ninja-build make pkg-config libjansson-dev libyaml-de
  libzstd-dev zlib1g-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev"
 tests="libcmocka-dev python3 ca-certificates"
 all="clang-16 clang-format-16 clang-tidy-16 cppcheck libclang-rt-16-dev gcc-aarch64-linux-gnu
- libc6-dev-arm64-cross qemu-user g++ git python3-venv debootstrap"
+ libc6-dev-arm64-cross qemu-user g++ git python3-venv debootstrap chromium"
 
 want="$build $tests"
 [ "${1:-}" = all ] && want="$want $all"

@@ -13,7 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { GROUP_SERVER = 1, GROUP_ENGINE = 2, DRAIN_MS = 10000 };
+enum { GROUP_SERVER = 1, GROUP_ENGINE, GROUP_RULES, GROUPS, DRAIN_MS = 10000 };
+
+/* What the keys of `serve:` belong to, by group of the operation. */
+static const akin_param *const group_rows[GROUPS] = {NULL, serve_param_rows, live_param_rows,
+                                                     rule_param_rows};
 
 struct serve_op {
     const char *config;
@@ -35,8 +39,9 @@ static const akin_param serve_op_rows[] = {
 struct serving {
     struct op_call *call;
     akin_ctx *ctx; /* the engine's */
-    json_t *config, *server_keys, *engine_keys;
-    json_t *models; /* name → path, in order */
+    json_t *config;
+    json_t *keys[GROUPS]; /* from 1 on */
+    json_t *models;       /* name → path, in order */
     const char *store_url, *default_model;
     struct serve_params server_params;
     struct live_params live_params;
@@ -53,31 +58,28 @@ static size_t row_count(const akin_param *rows)
     return n;
 }
 
-/* A key of `serve:` goes to the server, to the engine, or is wrong. */
+/* A key of `serve:` goes to the group that has it, or is wrong. */
 static akin_status place_key(struct serving *s, const char *key, json_t *value, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    size_t n_server = row_count(serve_param_rows), n_engine = row_count(live_param_rows);
-    json_t *to = NULL;
+    const char *near = NULL;
     if (strcmp(key, "default") == 0) {
         s->default_model = json_string_value(value);
         if (!s->default_model)
             AKIN_FAIL(AKIN_E_ARG, "serve: default must be the name of a model");
         goto done;
     }
-    if (param_find(serve_param_rows, n_server, key))
-        to = s->server_keys;
-    else if (param_find(live_param_rows, n_engine, key))
-        to = s->engine_keys;
-    if (!to) {
-        const char *near = param_nearest(serve_param_rows, n_server, key);
-        near = near ? near : param_nearest(live_param_rows, n_engine, key);
-        AKIN_FAIL(AKIN_E_ARG, "serve: unknown parameter '%.40s' (%s%s%s)", key,
-                  near ? "did you mean '" : "see akin serve --help", near ? near : "",
-                  near ? "'?" : "");
+    for (int g = 1; g < GROUPS; g++) {
+        if (param_find(group_rows[g], row_count(group_rows[g]), key)) {
+            if (json_object_set(s->keys[g], key, value) != 0)
+                AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+            goto done;
+        }
+        near = near ? near : param_nearest(group_rows[g], row_count(group_rows[g]), key);
     }
-    if (json_object_set(to, key, value) != 0)
-        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+    AKIN_FAIL(AKIN_E_ARG, "serve: unknown parameter '%.40s' (%s%s%s)", key,
+              near ? "did you mean '" : "see akin serve --help", near ? near : "",
+              near ? "'?" : "");
 done:
     return status;
 }
@@ -143,36 +145,33 @@ static akin_status read_params(struct serving *s, akin_error *err)
     akin_status status = AKIN_OK;
     struct op_call *call = s->call;
     struct serve_op p;
-    json_t *given[2] = {NULL, NULL};
-    s->server_keys = json_object();
-    s->engine_keys = json_object();
+    json_t *given = NULL;
+    void *const to[GROUPS] = {NULL, &s->server_params, &s->live_params, &s->live_params.rules};
     s->models = json_object();
-    if (!s->server_keys || !s->engine_keys || !s->models)
-        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+    for (int g = 1; g < GROUPS; g++)
+        s->keys[g] = json_object();
     AKIN_TRY(op_parse(call, 0, &p, err));
     if (p.config)
         AKIN_TRY(read_config(s, p.config, err));
-    given[0] = op_group_json(call, GROUP_SERVER, err);
-    given[1] = op_group_json(call, GROUP_ENGINE, err);
-    if (!given[0] || !given[1])
-        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
-    if (json_object_update(s->server_keys, given[0]) != 0 ||
-        json_object_update(s->engine_keys, given[1]) != 0 ||
-        (p.model && json_object_update(s->models, p.model) != 0))
+    for (int g = 1; g < GROUPS; g++) {
+        given = op_group_json(call, (size_t)g, err);
+        if (!given || json_object_update(s->keys[g], given) != 0)
+            AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+        json_decref(given);
+        given = NULL;
+        AKIN_TRY(param_parse("serve", group_rows[g], row_count(group_rows[g]), s->keys[g],
+                             &call->arena, to[g], err));
+    }
+    if (!s->models || (p.model && json_object_update(s->models, p.model) != 0))
         AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
     s->store_url = p.store ? p.store : s->store_url;
     s->default_model = p.default_model ? p.default_model : s->default_model;
-    AKIN_TRY(param_parse("serve", serve_param_rows, row_count(serve_param_rows), s->server_keys,
-                         &call->arena, &s->server_params, err));
-    AKIN_TRY(param_parse("serve", live_param_rows, row_count(live_param_rows), s->engine_keys,
-                         &call->arena, &s->live_params, err));
     s->server_params.engine = &s->live_params;
     if (json_object_size(s->models) == 0)
         AKIN_FAIL(AKIN_E_ARG,
                   "serve: no model given: akin serve CONFIG.yaml, or --model NAME=PATH");
 done:
-    json_decref(given[0]);
-    json_decref(given[1]);
+    json_decref(given);
     return status;
 }
 
@@ -272,8 +271,8 @@ done:
     store_close(s.store);
     ctx_free(s.ctx);
     json_decref(s.config);
-    json_decref(s.server_keys);
-    json_decref(s.engine_keys);
+    for (int g = 1; g < GROUPS; g++)
+        json_decref(s.keys[g]);
     json_decref(s.models);
     return status;
 }
@@ -283,7 +282,10 @@ const struct op op_serve = {
      "the HTTP server and its page",
      "akin serve config/default.yaml\n"
      "akin serve --model ials=model.akin --store sqlite:akin.db --listen 127.0.0.1:8080",
-     {{"Options", serve_op_rows}, {"Server", serve_param_rows}, {"Engine", live_param_rows}},
-     3},
+     {{"Options", serve_op_rows},
+      {"Server", serve_param_rows},
+      {"Engine", live_param_rows},
+      {"Rules of every list", rule_param_rows}},
+     4},
     run_serve,
 };

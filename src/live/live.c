@@ -14,7 +14,6 @@
 #include <time.h>
 
 #define P struct live_params
-#define R struct rule_params
 const akin_param live_param_rows[] = {
     PARAM_INT(P, max_items, "5000000", 1, 2000000000, "items", 0,
               "items of the catalogue, later ones included"),
@@ -27,22 +26,9 @@ const akin_param live_param_rows[] = {
     PARAM_SIZE(P, cache_bytes, "64MiB", 0, 1e15, 0, "the list cache; 0 turns it off"),
     PARAM_TEXT(P, fallback, NULL, 0,
                "model for those without a history; by default the most popular items"),
-    {"diversity", AKIN_PARAM_REAL, 0, offsetof(P, rules.diversity), "0", 0, 1, NULL, "",
-     "0: relevance only .. 1: variety only (MMR)"},
-    {"popularity_damping", AKIN_PARAM_REAL, 0, offsetof(P, rules.popularity_damping), "0", 0, 4,
-     NULL, "", "scores are divided by (1 + count) to this power"},
-    {"category_cap", AKIN_PARAM_INT, 0, offsetof(P, rules.category_cap), "0", 0, 100000, NULL,
-     "items", "items of one category in a list at most; 0 = any number"},
-    {"category", AKIN_PARAM_TEXT, 0, offsetof(P, rules.category), "categories", 0, 0, NULL, "",
-     "the column that category_cap and diversity look at"},
-    {"explore", AKIN_PARAM_REAL, 0, offsetof(P, rules.explore), "0", 0, 1, NULL, "",
-     "share of places that go to items no model knows yet"},
-    {"promote_every", AKIN_PARAM_INT, 0, offsetof(P, rules.promote_every), "0", 0, 100000, NULL, "",
-     "a promoted item at every n-th place; 0 = none"},
     PARAM_END,
 };
 #undef P
-#undef R
 
 int64_t live_now(void)
 {

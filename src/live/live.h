@@ -36,7 +36,7 @@ struct live_params {
     int64_t max_batch;        /* events, or askers, of a request */
     int64_t cache_bytes;      /* of the list cache, 0 = none */
     const char *fallback;     /* name of a model for askers without a history; NULL = popularity */
-    struct rule_params rules; /* defaults of requests */
+    struct rule_params rules; /* defaults of requests; rows of their own: rule_param_rows */
 };
 extern const akin_param live_param_rows[]; /* ends with PARAM_END */
 
@@ -126,6 +126,15 @@ akin_status live_together(struct live_slot *s, const char *item_id, const struct
  */
 akin_status live_item_users(struct live_slot *s, const char *item_id, const struct live_query *q,
                             struct buf *out, akin_error *err);
+/*
+ * The model's users nearest to a user, as all of them are now: by cosine of their states where the
+ * model has vectors, else by the share of positives in common (Jaccard; users without one are left
+ * out): {"user_id":…,"model":…,"users":[{"user_id","score"}]}, exact, never the user itself nor an
+ * erased one. Of q: k, model. Cost: O(users), and a fold-in for each that has newer events. Fails:
+ * E_NOT_FOUND (no events of the user are known).
+ */
+akin_status live_user_similar(struct live_slot *s, const char *user_id, const struct live_query *q,
+                              struct buf *out, akin_error *err);
 /* Most events within the last window_seconds (0 = all that is known): same shape, score = count. */
 akin_status live_popular(struct live_slot *s, int64_t window_seconds, const struct live_query *q,
                          struct buf *out, akin_error *err);

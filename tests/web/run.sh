@@ -13,19 +13,17 @@ if [ -z "$AKIN_CHROMIUM" ]; then
     exit 77
 fi
 mkdir -p "$tools/shots"
-if ! "$tools/venv/bin/python" -c 'import playwright' 2>/dev/null; then
+if ! "$tools/venv/bin/python" -c 'import playwright, axe_playwright_python' 2>/dev/null; then
     if ! { python3 -m venv "$tools/venv" &&
-        "$tools/venv/bin/pip" install -q 'playwright>=1.40'; } >"$tools/setup.log" 2>&1; then
+        "$tools/venv/bin/pip" install -q 'playwright>=1.40' axe-playwright-python; } \
+        >"$tools/setup.log" 2>&1; then
         echo "SKIP: Playwright cannot be installed (see $tools/setup.log)"
         exit 77
     fi
 fi
-# Without axe-core the checks of our own remain (labels, roles, contrast).
-if [ ! -f "$tools/package/axe.min.js" ] && command -v npm >/dev/null 2>&1; then
-    (cd "$tools" && npm pack --silent axe-core && tar xzf axe-core-*.tgz package/axe.min.js) \
-        >>"$tools/setup.log" 2>&1 || echo "note: axe-core could not be fetched"
-fi
+AKIN_AXE=$("$tools/venv/bin/python" -c 'import axe_playwright_python as a, pathlib
+print(pathlib.Path(a.__file__).with_name("axe.min.js"))')
 export AKIN_CHROMIUM
 export AKIN_SHOTS="$tools/shots"
-export AKIN_AXE="$tools/package/axe.min.js"
+export AKIN_AXE
 exec "$tools/venv/bin/python" "$root/tests/web/test_page.py" "$@"
