@@ -122,9 +122,10 @@ static json_t *demo_config(const struct demo *d)
                      " s:[{s:s}, {s:s}, {s:s}, {s:s, s:i}], s:{s:[s, s, s], s:b}, s:{s:s, s:i}}",
                      "name", "demo", "seed", (json_int_t)d->call->ctx->seed, "out", d->p.output,
                      "data", data, "split", "by", "leave-last", "n", 5, "feedback", "positive",
-                     "value >= 4", "models", "type", "popular", "type", "together", "type", "itemknn", "type", "ials",
-                     "factors", 64, "evaluate", "metrics", "ndcg@10", "recall@20", "coverage@20",
-                     "segments", 1, "publish", "model", "ials", "k", 10);
+                     "value >= 4", "models", "type", "popular", "type", "together", "type",
+                     "itemknn", "type", "ials", "factors", 64, "evaluate", "metrics", "ndcg@10",
+                     "recall@20", "coverage@20", "segments", 1, "publish", "model", "ials", "k",
+                     10);
 }
 
 /* The user with the longest history up to 100 events: enough to explain, not a robot. */

@@ -164,8 +164,8 @@ void index_limits(const struct index *ix, const struct index_code *c, float boun
         float high = reach * inverse[p];
         float error = c->rest * rest[p] + c->length * length[p];
         float limit = (high - error) - ((fabsf(high) + error) * 0x1p-20f + 1.0f);
-        limit = limit > 0x1p30f ? 0x1p30f : limit;
-        limit = limit < -0x1p30f ? -0x1p30f : limit;
+        limit = limit > 1073741824.0f ? 1073741824.0f : limit;
+        limit = limit < -1073741824.0f ? -1073741824.0f : limit;
         least[p] = (int32_t)limit + c->offset; /* towards 0: below 0 that is up, by less than 1 */
     }
 }
