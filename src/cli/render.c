@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -343,6 +344,58 @@ static void render_doctor(FILE *out, const json_t *r)
     }
 }
 
+/* ---- keys, store ---- */
+
+/* Unix seconds as a day; 0 = never. */
+static const char *day_of(double seconds, char out[16])
+{
+    time_t when = (time_t)seconds;
+    struct tm tm;
+    if (seconds <= 0.0 || !gmtime_r(&when, &tm) || strftime(out, 16, "%Y-%m-%d", &tm) == 0)
+        return "never";
+    return out;
+}
+
+static void render_keys(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *row;
+    char created[16], expires[16];
+    const json_t *keys = json_object_get(r, "keys");
+    if (!keys) { /* create, revoke */
+        render_object(out, r, 0);
+        return;
+    }
+    if (json_array_size(keys) == 0) {
+        fprintf(out, "no keys (akin keys create makes one)\n");
+        return;
+    }
+    fprintf(out, "%-14s %-18s %-11s %-11s %s\n", "id", "scopes", "created", "expires", "note");
+    json_array_foreach((json_t *)(uintptr_t)keys, i, row)
+        fprintf(out, "%-14s %-18s %-11s %-11s %s\n", text_of(row, "id"), text_of(row, "scopes"),
+                day_of(number_of(row, "created"), created),
+                day_of(number_of(row, "expires"), expires), text_of(row, "note"));
+}
+
+static void render_store(FILE *out, const json_t *r)
+{
+    if (*text_of(r, "backup"))
+        fprintf(out, "wrote %s, a copy of ", text_of(r, "backup"));
+    if (*text_of(r, "restored"))
+        fprintf(out, "put %s back as ", text_of(r, "restored"));
+    fprintf(out, "%s%s\n", text_of(r, "store"),
+            json_is_true(json_object_get(r, "sound")) ? ": every page and row is sound" : "");
+    fprintf(out, "  %-10s %s%s%s\n", "state", text_of(r, "state"),
+            *text_of(r, "message") ? ": " : "", text_of(r, "message"));
+    fprintf(out, "  %-10s %.0f, the last change is number %.0f\n", "events", number_of(r, "events"),
+            number_of(r, "last_seq"));
+    fprintf(out, "  %-10s %.0f users, %.0f items, %.0f erased\n", "known", number_of(r, "users"),
+            number_of(r, "items"), number_of(r, "erased"));
+    fprintf(out, "  %-10s %.0f\n", "keys", number_of(r, "keys"));
+    fprintf(out, "  %-10s %.1f MB, and %.1f MB of log\n", "size", number_of(r, "bytes") / 1e6,
+            number_of(r, "wal_bytes") / 1e6);
+}
+
 void render_result(FILE *out, const char *op, const json_t *result)
 {
     static const struct {
@@ -352,9 +405,8 @@ void render_result(FILE *out, const char *op, const json_t *result)
         {"prepare", render_prepare}, {"evaluate", render_evaluate}, {"models", render_models},
         {"params", render_params},   {"similar", render_similar},   {"segment", render_segment},
         {"run", render_run},         {"demo", render_demo},         {"doctor", render_doctor},
-        {"inspect", render_inspect},
-
-        {"plan", render_plan},       {"report", render_report},
+        {"inspect", render_inspect}, {"plan", render_plan},         {"report", render_report},
+        {"keys", render_keys},       {"store", render_store},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(table[i].op, op) == 0) {

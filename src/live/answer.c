@@ -15,6 +15,7 @@ enum { CACHE_SECONDS = 60 }; /* how long time may stand still for decay and wind
 struct answer {
     struct live_slot *s;
     const struct live_query *q;
+    const struct live_query *given; /* live_rank: whose items were given; else NULL */
     struct generation *g;
     struct ranker *ranker;
     struct live_asker asker;
@@ -300,6 +301,21 @@ static void reasons_json(const struct answer *a, int32_t at, struct jw *jw)
     jw_close(jw, ']');
 }
 
+/* Those of the given that nobody can rank, in their order: never heard of, or deleted. */
+static void unknown_json(const struct answer *a, struct jw *jw)
+{
+    const struct catalog *c = a->s->l->catalog;
+    jw_key(jw, "unknown");
+    jw_open(jw, '[');
+    for (int64_t i = 0; i < a->given->n_items; i++) {
+        const char *id = a->given->items[i];
+        int32_t item = catalog_find(c, id, strlen(id));
+        if (item < 0 || !catalog_is_alive(c, item))
+            jw_string(jw, id);
+    }
+    jw_close(jw, ']');
+}
+
 static akin_status answer_json(struct answer *a, struct buf *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -323,6 +339,8 @@ static akin_status answer_json(struct answer *a, struct buf *out, akin_error *er
         jw_close(&jw, '}');
     }
     jw_close(&jw, ']');
+    if (a->given)
+        unknown_json(a, &jw);
     jw_key(&jw, "fallback");
     if (a->why)
         reason_code(&jw, a->why, a->is_popular ? "popularity" : a->g->name);
@@ -440,12 +458,12 @@ done:
     return status;
 }
 
-akin_status live_recommend(struct live_slot *s, const struct live_query *q, struct buf *out,
-                           akin_error *err)
+static akin_status answer_query(struct live_slot *s, const struct live_query *q,
+                                const struct live_query *given, struct buf *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct live *l = s->l;
-    struct answer a = {.s = s, .q = q, .rules = q->rules ? q->rules : &l->p.rules};
+    struct answer a = {.s = s, .q = q, .given = given, .rules = q->rules ? q->rules : &l->p.rules};
     int64_t start = clock_ns(), at = out->size;
     struct cache_key key = {0};
     bool is_kept = is_cacheable(l, q);
@@ -476,6 +494,12 @@ done:
     return status;
 }
 
+akin_status live_recommend(struct live_slot *s, const struct live_query *q, struct buf *out,
+                           akin_error *err)
+{
+    return answer_query(s, q, NULL, out, err);
+}
+
 /* ---- Given candidates ---- */
 
 akin_status live_rank(struct live_slot *s, const struct live_query *q, struct buf *out,
@@ -495,7 +519,7 @@ akin_status live_rank(struct live_slot *s, const struct live_query *q, struct bu
         given.k = q->n_items < s->l->p.max_k ? q->n_items : s->l->p.max_k;
     if (q->n_items == 0)
         AKIN_FAIL(AKIN_E_ARG, "rank: no items (give at least one)");
-    AKIN_TRY(live_recommend(s, &given, out, err));
+    AKIN_TRY(answer_query(s, &given, q, out, err));
 done:
     return status;
 }

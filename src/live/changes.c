@@ -511,14 +511,23 @@ static bool replay_event(void *arg, const struct store_event *e)
 akin_status live_start(struct live *l, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int64_t watermark = INT64_MAX;
+    int64_t watermark = INT64_MAX, newest = 0;
     struct replay r = {.l = l, .err = err};
     if (!l->catalog)
         AKIN_FAIL(AKIN_E_ARG, "serve: no model is loaded (give models: or --model NAME=PATH)");
-    for (int i = 0; i < l->n_entries; i++)
-        if (l->entry[i].current->m->watermark < watermark)
-            watermark = l->entry[i].current->m->watermark;
+    for (int i = 0; i < l->n_entries; i++) {
+        int64_t known = l->entry[i].current->m->watermark;
+        watermark = known < watermark ? known : watermark;
+        newest = known > newest ? known : newest;
+    }
     if (l->store) {
+        struct store_info info;
+        store_info(l->store, &info);
+        if (newest > info.last_seq)
+            AKIN_FAIL(AKIN_E_INPUT,
+                      "the models know the store up to %lld, this one ends at %lld: another store, "
+                      "or an older copy; its new events would be taken for known ones",
+                      (long long)newest, (long long)info.last_seq);
         AKIN_TRY(store_entities(l->store, STORE_ITEM, 0, replay_item, &r, err));
         AKIN_TRY(r.status);
         AKIN_TRY(store_erased(l->store, replay_erased, &r, err));

@@ -348,15 +348,22 @@ akin_status live_user_export(struct live_slot *s, const char *user_id, struct bu
     jw_close(&jw, ']');
     jw_key(&jw, "models");
     jw_open(&jw, '[');
-    for (int i = 0; i < l->n_entries; i++) {
-        struct generation *each;
-        AKIN_TRY(generation_get(l, l->entry[i].name, &each, err));
+    for (int i = 0;; i++) {
+        struct generation *each = NULL;
+        pthread_rwlock_rdlock(&l->models_lock);
+        if (i < l->n_entries) {
+            each = l->entry[i].current;
+            atomic_fetch_add(&each->refs, 1);
+        }
+        pthread_rwlock_unlock(&l->models_lock);
+        if (!each)
+            break;
         status = user_in(s, each, user_id, &user, &n_late, &version, err);
         if (status == AKIN_OK && user >= 0) {
             struct history h = histories_of(&each->m->hist, user);
             jw_open(&jw, '{');
             jw_key(&jw, "model");
-            jw_string(&jw, l->entry[i].name);
+            jw_string(&jw, each->name);
             jw_key(&jw, "path");
             jw_string(&jw, each->path);
             jw_key(&jw, "events");

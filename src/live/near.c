@@ -1,9 +1,10 @@
 /*
- * Answers that start from an item, or from nobody: similar, bought together, users for an item,
- * popular, search.
+ * Answers that start from an item, from a person, or from nobody: similar, bought together, users
+ * for an item, users like a user, popular, search.
  */
 #include "live/engine.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { SEARCH_MOST = 100 };
@@ -147,6 +148,18 @@ done:
     return status;
 }
 
+static void user_json(struct jw *jw, const struct generation *g, int32_t user, float score)
+{
+    int32_t size;
+    const char *id = ids_get(&g->m->users, user, &size);
+    jw_open(jw, '{');
+    jw_key(jw, "user_id");
+    jw_string_n(jw, id, (size_t)size);
+    jw_key(jw, "score");
+    jw_float(jw, score);
+    jw_close(jw, '}');
+}
+
 /* ---- Users for an item ---- */
 
 static akin_status users_queries(struct live_slot *s, struct generation *g, int32_t item,
@@ -216,16 +229,8 @@ akin_status live_item_users(struct live_slot *s, const char *item_id, const stru
     jw_string(&jw, g->name);
     jw_key(&jw, "users");
     jw_open(&jw, '[');
-    for (int32_t i = 0; i < n; i++) {
-        int32_t size;
-        const char *id = ids_get(&g->m->users, user[list[i].item], &size);
-        jw_open(&jw, '{');
-        jw_key(&jw, "user_id");
-        jw_string_n(&jw, id, (size_t)size);
-        jw_key(&jw, "score");
-        jw_float(&jw, list[i].score);
-        jw_close(&jw, '}');
-    }
+    for (int32_t i = 0; i < n; i++)
+        user_json(&jw, g, user[list[i].item], list[i].score);
     jw_close(&jw, ']');
     jw_close(&jw, '}');
     catalog_leave(s->l->catalog);
@@ -235,12 +240,206 @@ done:
     return status;
 }
 
-/* ---- Popular ---- */
+/* ---- The best of a scan ---- */
 
 static bool is_before(const struct ranked *a, const struct ranked *b)
 {
     return a->score > b->score || (a->score >= b->score && a->item < b->item);
 }
+
+/* x takes its place among the k best. */
+static void best_push(struct ranked *list, int32_t k, int32_t *n, struct ranked x)
+{
+    if (k == 0 || (*n == k && !is_before(&x, &list[k - 1])))
+        return;
+    int32_t at = *n < k ? (*n)++ : k - 1;
+    for (; at > 0 && is_before(&x, &list[at - 1]); at--)
+        list[at] = list[at - 1];
+    list[at] = x;
+}
+
+/* ---- Users like a user ---- */
+
+/*
+ * What one user is compared with: its state, where the model has vectors (cosine); else its
+ * positives (Jaccard: those in common by those of either).
+ */
+struct likeness {
+    struct live_slot *s;
+    struct generation *g;
+    struct arena scratch; /* of one fold-in */
+    float *own, *state;   /* (k) or NULL = by positives */
+    double length;        /* of own */
+    uint8_t *is_own;      /* (items) */
+    int32_t *stamp;       /* (items) number of the last history that had it as a positive */
+    int32_t n_stamps, n_own;
+};
+
+static double product(const float *a, const float *b, int32_t n)
+{
+    double sum = 0.0;
+    for (int32_t i = 0; i < n; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* Distinct positives of a history, and how many of them are own ones. */
+static int32_t count_positives(struct likeness *x, const struct history *h, int32_t *n_both)
+{
+    int32_t n = 0, stamp = ++x->n_stamps;
+    *n_both = 0;
+    for (int32_t e = 0; e < h->n; e++) {
+        int32_t item = h->item[e];
+        if ((h->weight && !(h->weight[e] > 0.0f)) || x->stamp[item] == stamp)
+            continue;
+        x->stamp[item] = stamp;
+        *n_both += x->is_own[item];
+        n++;
+    }
+    return n;
+}
+
+static akin_status likeness_begin(struct likeness *x, const struct query *own, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct arena *arena = &x->s->arena;
+    const struct generation *g = x->g;
+    if (g->vectors.items) {
+        int32_t k = g->vectors.k;
+        x->own = arena_alloc(arena, k, sizeof *x->own, err);
+        x->state = arena_alloc(arena, k, sizeof *x->state, err);
+        if (!x->own || !x->state)
+            AKIN_TRY(AKIN_E_MEMORY);
+        AKIN_TRY(g->scorer.cls->fold_in(g->scorer.self, own, x->own, &x->scratch, err));
+        arena_reset(&x->scratch);
+        x->length = sqrt(product(x->own, x->own, k));
+        goto done;
+    }
+    int32_t none;
+    x->is_own = arena_alloc(arena, g->m->items.n + 1, sizeof *x->is_own, err);
+    x->stamp = arena_alloc(arena, g->m->items.n + 1, sizeof *x->stamp, err);
+    if (!x->is_own || !x->stamp)
+        AKIN_TRY(AKIN_E_MEMORY);
+    x->n_own = count_positives(x, &own->hist, &none);
+    for (int32_t e = 0; e < own->hist.n; e++)
+        x->is_own[own->hist.item[e]] = x->stamp[own->hist.item[e]] == x->n_stamps;
+done:
+    return status;
+}
+
+/* UNSCORED: nothing to compare by. */
+static akin_status likeness_of(struct likeness *x, const struct query *q, float *out,
+                               akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct generation *g = x->g;
+    *out = UNSCORED;
+    if (x->own) {
+        int32_t k = g->vectors.k;
+        AKIN_TRY(g->scorer.cls->fold_in(g->scorer.self, q, x->state, &x->scratch, err));
+        arena_reset(&x->scratch);
+        double both = x->length * sqrt(product(x->state, x->state, k));
+        if (both > 0.0)
+            *out = (float)(product(x->own, x->state, k) / both);
+        goto done;
+    }
+    int32_t n_both, n = count_positives(x, &q->hist, &n_both);
+    if (n_both > 0)
+        *out = (float)((double)n_both / (double)(x->n_own + n - n_both));
+done:
+    return status;
+}
+
+/* A user of the model as of this second; *is_there false: erased since. */
+static akin_status user_query(struct live_slot *s, struct generation *g, int32_t user,
+                              struct query *out, bool *is_there, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct live_event *late;
+    struct live_asker asker;
+    int32_t n_late, size;
+    int64_t version, erased;
+    const char *id = ids_get(&g->m->users, user, &size);
+    AKIN_TRY(people_read(&s->l->people, id, (size_t)size, g->m->watermark, &s->arena, &late,
+                         &n_late, &version, &erased, err));
+    *is_there = erased <= g->m->watermark;
+    *out = model_query_user(g->m, user);
+    if (n_late == 0 || !*is_there)
+        goto done;
+    char *copy = arena_strndup(&s->arena, id, (size_t)size, err);
+    if (!copy)
+        AKIN_TRY(AKIN_E_MEMORY);
+    AKIN_TRY(asker_build(s, g, &(struct live_query){.user_id = copy}, &asker, err));
+    *out = asker.q;
+done:
+    return status;
+}
+
+static akin_status like_list(struct likeness *x, int32_t self, int32_t k, struct ranked *list,
+                             int32_t *n, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct query q;
+    bool is_there;
+    for (int32_t u = 0; u < x->g->m->users.n; u++) {
+        float score;
+        AKIN_TRY(ctx_check(x->s->ctx, err));
+        if (u == self)
+            continue;
+        AKIN_TRY(user_query(x->s, x->g, u, &q, &is_there, err));
+        if (!is_there)
+            continue;
+        AKIN_TRY(likeness_of(x, &q, &score, err));
+        if (score != UNSCORED)
+            best_push(list, k, n, (struct ranked){u, score});
+    }
+done:
+    return status;
+}
+
+akin_status live_user_similar(struct live_slot *s, const char *user_id, const struct live_query *q,
+                              struct buf *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct likeness x = {.s = s};
+    struct live_asker asker;
+    struct jw jw;
+    int32_t k = 0, n = 0;
+    slot_begin(s);
+    arena_init(&x.scratch, s->ctx);
+    AKIN_TRY(list_k(s->l, q, &k, err));
+    AKIN_TRY(generation_get(s->l, q->model, &x.g, err));
+    AKIN_TRY(asker_build(s, x.g, &(struct live_query){.user_id = user_id}, &asker, err));
+    if (asker.q.user < 0 && asker.n_seen == 0)
+        AKIN_FAIL(AKIN_E_NOT_FOUND, "no events of user '%.100s' are known", user_id);
+    struct ranked *list = arena_alloc(&s->arena, (int64_t)k + 1, sizeof *list, err);
+    if (!list)
+        AKIN_TRY(AKIN_E_MEMORY);
+    if (asker.has_positive) {
+        int32_t self = ids_find(&x.g->m->users, user_id, strlen(user_id));
+        AKIN_TRY(likeness_begin(&x, &asker.q, err));
+        AKIN_TRY(like_list(&x, self, k, list, &n, err));
+    }
+    jw_init(&jw, out);
+    jw_open(&jw, '{');
+    jw_key(&jw, "user_id");
+    jw_string(&jw, user_id);
+    jw_key(&jw, "model");
+    jw_string(&jw, x.g->name);
+    jw_key(&jw, "users");
+    jw_open(&jw, '[');
+    for (int32_t i = 0; i < n; i++)
+        user_json(&jw, x.g, list[i].item, list[i].score);
+    jw_close(&jw, ']');
+    jw_close(&jw, '}');
+    AKIN_TRY(buf_check(out, err));
+done:
+    arena_free(&x.scratch);
+    generation_put(s->l, x.g);
+    return status;
+}
+
+/* ---- Popular ---- */
 
 akin_status live_popular(struct live_slot *s, int64_t window_seconds, const struct live_query *q,
                          struct buf *out, akin_error *err)
@@ -272,13 +471,8 @@ akin_status live_popular(struct live_slot *s, int64_t window_seconds, const stru
     pthread_rwlock_unlock(&l->recent_lock);
     for (int32_t i = 0; i < n_items; i++) {
         struct ranked x = {i, (float)count[i]};
-        if (count[i] == 0 || !(e.filter->allowed[i >> 6] >> (i & 63) & 1) || k == 0 ||
-            (n == k && !is_before(&x, &list[n - 1])))
-            continue;
-        int32_t at = n < k ? n++ : k - 1;
-        for (; at > 0 && is_before(&x, &list[at - 1]); at--)
-            list[at] = list[at - 1];
-        list[at] = x;
+        if (count[i] > 0 && (e.filter->allowed[i >> 6] >> (i & 63) & 1))
+            best_push(list, k, &n, x);
     }
     catalog_enter(l->catalog);
     jw_init(&jw, out);

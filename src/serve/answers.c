@@ -37,6 +37,9 @@ const akin_param list_query_rows[] = {
 const akin_param similar_query_rows[] = {
     K_ROW, MODEL_ROW, FILTER_ROW, PARAM_END,
 };
+const akin_param like_query_rows[] = {
+    K_ROW, MODEL_ROW, PARAM_END,
+};
 const akin_param popular_query_rows[] = {
     PARAM_INT(struct ask, window, "0", 0, 9e12, "seconds", 0, "how far back, 0 = all that is known"),
     K_ROW, FILTER_ROW, PARAM_END,
@@ -261,8 +264,10 @@ done:
 static void add_batch_error(struct request *r, akin_status status, const akin_error *err,
                             struct buf *out)
 {
+    /* as in end(): a limit met by one asker is the request's own, waiting does not help */
+    int code = status == AKIN_E_LIMIT ? 413 : problem_status(status);
     buf_text(out, "{\"error\":");
-    problem_write(out, problem_status(status), akin_status_name(status), err->message, r->id);
+    problem_write(out, code, akin_status_name(status), err->message, r->id);
     buf_char(out, '}');
 }
 
@@ -334,10 +339,11 @@ done:
     return end(r, status, err);
 }
 
-typedef akin_status (*item_fn)(struct live_slot *s, const char *item_id, const struct live_query *q,
+/* What starts from the id in the path, an item's or a user's. */
+typedef akin_status (*near_fn)(struct live_slot *s, const char *id, const struct live_query *q,
                                struct buf *out, akin_error *err);
 
-static enum handled answer_item(struct request *r, item_fn fn)
+static enum handled answer_near(struct request *r, near_fn fn)
 {
     akin_status status = AKIN_OK;
     akin_error err_ = {0}, *err = &err_;
@@ -355,17 +361,22 @@ done:
 
 enum handled handle_similar(struct request *r)
 {
-    return answer_item(r, live_similar);
+    return answer_near(r, live_similar);
 }
 
 enum handled handle_together(struct request *r)
 {
-    return answer_item(r, live_together);
+    return answer_near(r, live_together);
 }
 
 enum handled handle_item_users(struct request *r)
 {
-    return answer_item(r, live_item_users);
+    return answer_near(r, live_item_users);
+}
+
+enum handled handle_user_similar(struct request *r)
+{
+    return answer_near(r, live_user_similar);
 }
 
 enum handled handle_popular(struct request *r)
@@ -380,6 +391,22 @@ enum handled handle_popular(struct request *r)
     if (is_long(r, &q))
         return HANDLED_LATER;
     AKIN_TRY(live_popular(r->slot, ask.window, &q, request_json(r, 200), err));
+done:
+    return end(r, status, err);
+}
+
+/* ---- Which model answers ---- */
+
+/* The body, if any, is an empty object. */
+enum handled handle_default(struct request *r)
+{
+    akin_status status = AKIN_OK;
+    akin_error err_ = {0}, *err = &err_;
+    AKIN_TRY(route_query(&r->target, NULL, &r->arena, NULL, NULL, NULL, NULL, err));
+    if (r->json && (!json_is_object(r->json) || json_object_size(r->json) > 0))
+        AKIN_FAIL(AKIN_E_INPUT, "body: must be {}");
+    AKIN_TRY(live_model_default(r->server->live, r->param, err));
+    AKIN_TRY(live_models_json(r->server->live, request_json(r, 200), err));
 done:
     return end(r, status, err);
 }

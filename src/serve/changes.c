@@ -2,6 +2,7 @@
  * Handlers of changes: the connection is suspended until the store has the change on disk, and the
  * engine's call-back answers. Nothing waits in a thread.
  */
+#include "core/json.h"
 #include "serve/impl.h"
 
 #include <stdio.h>
@@ -49,10 +50,30 @@ enum handled handle_post_events(struct request *r)
     return after(r, live_put_events(r->server->live, r->json, request_change_done, r, &err), &err);
 }
 
+/* The same for attributes: measured as the engine will write them, where that can be too much (a
+ * number may be written longer than it was sent). */
+static bool is_object_too_large(struct request *r)
+{
+    akin_error err;
+    struct buf text;
+    char why[64];
+    if (r->body.size <= STORE_JSON_MAX / 8)
+        return false;
+    buf_init(&text, r->server->ctx);
+    bool is_too_large = json_write(r->json, &text, &err) == AKIN_OK && text.size > STORE_JSON_MAX;
+    if (is_too_large) {
+        snprintf(why, sizeof why, "attributes of %lld bytes (at most %d)", (long long)text.size,
+                 STORE_JSON_MAX);
+        request_problem(r, 413, why);
+    }
+    buf_free(&text);
+    return is_too_large;
+}
+
 enum handled handle_put_item(struct request *r)
 {
     akin_error err = {0};
-    if (!begin(r))
+    if (is_object_too_large(r) || !begin(r))
         return HANDLED;
     return after(r, live_put_item(r->server->live, r->param, r->json, request_change_done, r, &err),
                  &err);
@@ -61,7 +82,7 @@ enum handled handle_put_item(struct request *r)
 enum handled handle_put_user(struct request *r)
 {
     akin_error err = {0};
-    if (!begin(r))
+    if (is_object_too_large(r) || !begin(r))
         return HANDLED;
     return after(r, live_put_user(r->server->live, r->param, r->json, request_change_done, r, &err),
                  &err);

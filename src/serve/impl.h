@@ -227,6 +227,7 @@ enum handled handle_rank(struct request *r);
 enum handled handle_similar(struct request *r);
 enum handled handle_together(struct request *r);
 enum handled handle_item_users(struct request *r);
+enum handled handle_user_similar(struct request *r);
 enum handled handle_popular(struct request *r);
 enum handled handle_search(struct request *r);
 enum handled handle_item(struct request *r);
@@ -242,6 +243,7 @@ enum handled handle_delete_user(struct request *r);
 enum handled handle_models(struct request *r);
 enum handled handle_activate(struct request *r);
 enum handled handle_rollback(struct request *r);
+enum handled handle_default(struct request *r);
 enum handled handle_keys(struct request *r);
 enum handled handle_key_create(struct request *r);
 enum handled handle_key_delete(struct request *r);
@@ -253,7 +255,7 @@ enum handled handle_page(struct request *r);
 
 /* Their tables of parameters. */
 extern const akin_param list_query_rows[], recommend_body_rows[], rank_body_rows[],
-    similar_query_rows[], popular_query_rows[], search_query_rows[], events_query_rows[],
-    activate_body_rows[], rollback_body_rows[], key_body_rows[];
+    similar_query_rows[], like_query_rows[], popular_query_rows[], search_query_rows[],
+    events_query_rows[], activate_body_rows[], rollback_body_rows[], key_body_rows[];
 
 #endif

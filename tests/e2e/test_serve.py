@@ -137,11 +137,18 @@ class Routes(ServeCase):
         bad(400, "POST", "/v1/recommendations", {"history": [{"id": "2"}]})
         r = ok("POST", "/v1/rank", {"user_id": "u2", "items": ["3", "4", "zz"]})
         self.assertEqual({i["item_id"] for i in r["items"]}, {"3", "4"})
+        self.assertEqual(r["unknown"], ["zz"])
         bad(400, "POST", "/v1/rank", {"user_id": "u2"})
 
         self.assertTrue(ok("GET", "/v1/items/2/similar?k=3")["items"])
         bad(404, "GET", "/v1/items/zz/similar")
         self.assertEqual(len(ok("GET", "/v1/items/2/users?k=3")["users"]), 3)
+        for name in ("popular", "itemknn", "ials"):
+            r = ok("GET", f"/v1/users/u2/similar?k=5&model={name}")
+            self.assertEqual((r["user_id"], r["model"], len(r["users"])), ("u2", name, 5))
+            self.assertNotIn("u2", [u["user_id"] for u in r["users"]])
+        bad(404, "GET", "/v1/users/zz/similar")
+        bad(400, "GET", "/v1/users/u2/similar?filter=year%20%3E%201")
         self.assertEqual(len(ok("GET", "/v1/popular?k=4")["items"]), 4)
         self.assertTrue(ok("GET", "/v1/search?q=Title%201")["items"])
         self.assertEqual(ok("GET", "/v1/items/2")["title"], "Title 2, the film")
@@ -198,10 +205,38 @@ class Routes(ServeCase):
         self.expect(200, s.ask("POST", "/v1/models/popular:rollback", {}))
         r = self.expect(200, s.ask("GET", "/v1/models"))
         self.assertEqual(r["models"][0]["type"], "popular")
+        self.expect(200, s.ask("POST", "/v1/models/best:activate", {"path": path}))
+        for name in ("best", "popular", "best"):
+            r = self.expect(200, s.ask("POST", f"/v1/models/{name}:default", {}))
+            self.assertEqual([m["name"] for m in r["models"] if m["default"]], [name])
+            r = self.expect(200, s.ask("GET", "/v1/users/u2/recommendations"))
+            self.assertEqual(r["model"], name)
+        self.expect(404, s.ask("POST", "/v1/models/none:default", {}))
+        self.expect(400, s.ask("POST", "/v1/models/best:default", {"path": path}))
         bad = self.write("bad.akin", "not a model")
         status = s.ask("POST", "/v1/models/popular:activate", {"path": str(bad)})[0]
         self.assertIn(status, (404, 422))
         self.expect(200, s.ask("GET", "/v1/users/u2/recommendations"))
+
+    def test_a_request_that_is_too_large_is_not_to_be_sent_again(self):
+        s = self.serve("--max-history", 3, "--max-batch", 4)
+        ids = ["2", "4", "6", "8", "10"]
+        for path, body in (("/v1/recommendations", {"history": ids}),
+                           ("/v1/recommendations", {"requests": [{}] * 5}),
+                           ("/v1/rank", {"items": ids}),
+                           ("/v1/events", [{"user_id": "u1", "item_id": i} for i in ids])):
+            got = s.ask("POST", path, body)
+            self.expect(413, got)
+            self.assertIsNone(got[2]["Retry-After"])
+        r = self.expect(200, s.ask("POST", "/v1/recommendations",
+                                   {"requests": [{"history": ids}, {"history": ids[:3]}]}))
+        self.assertEqual(r["results"][0]["error"]["status"], 413)
+        self.assertTrue(r["results"][1]["items"])
+        for path in ("/v1/items/9", "/v1/users/u1"):
+            got = s.ask("PUT", path, {"title": "x" * (1 << 20)})
+            self.expect(413, got)
+            self.assertIsNone(got[2]["Retry-After"])
+        self.expect(200, s.ask("PUT", "/v1/users/u1", {"title": "x" * 100000}))
 
     def test_without_a_store(self):
         s = self.serve(store=False)
@@ -383,6 +418,81 @@ class Keys(ServeCase):
         self.key("--scopes", "read")
         _, err = self.akin(*args, status=2)
         self.assertIn("tls: terminated", err)
+
+
+class Stores(ServeCase):
+    def store_json(self, action, *args):
+        return self.json("store", action, *args, "--store", self.store)
+
+    def events_of(self, s, user):
+        return [e["item_id"] for e in self.expect(
+            200, s.ask("GET", f"/v1/users/{user}/events"))["events"] if "seq" in e]
+
+    def test_backup_while_serving_and_restore(self):
+        s = self.serve()
+        for item in ("2", "4"):
+            self.expect(200, s.ask("POST", "/v1/events", {"user_id": "v", "item_id": item}))
+        copy, url = self.dir / "copy.db", self.store.split(":", 1)[1]
+        r = self.store_json("backup", copy)
+        self.assertEqual((r["events"], r["state"], r["backup"]), (2, "ready", str(copy)))
+        self.expect(200, s.ask("POST", "/v1/events", {"user_id": "v", "item_id": "6"}))
+        self.assertEqual(self.store_json("info")["events"], 3)
+        self.assertIs(self.store_json("check")["sound"], True)
+        _, err = self.akin("store", "backup", copy, "--store", self.store, status=2)
+        self.assertIn("exists already", err)
+        _, err = self.akin("store", "restore", copy, "--store", self.store, "--force", status=1)
+        self.assertIn("a server uses", err)
+        self.assertEqual(self.events_of(s, "v"), ["6", "4", "2"])
+        self.assertEqual(s.stop(), 0)
+
+        _, err = self.akin("store", "restore", copy, "--store", self.store, status=2)
+        self.assertIn("--force", err)
+        self.assertEqual(self.store_json("info")["events"], 3)
+        _, err = self.akin("store", "restore", url, "--store", self.store, "--force", status=2)
+        self.assertIn("the store itself", err)
+        r = self.store_json("restore", copy, "--force")
+        self.assertEqual((r["events"], r["restored"]), (2, str(copy)))
+        s = self.serve()
+        self.assertEqual(self.events_of(s, "v"), ["4", "2"])
+        self.expect(200, s.ask("POST", "/v1/events", {"user_id": "v", "item_id": "8"}))
+        self.assertEqual(s.stop(), 0)
+        r = self.json("store", "restore", copy, "--store", f"sqlite:{self.dir / 'other.db'}")
+        self.assertEqual(r["events"], 2)
+
+    def test_a_damaged_copy_is_named_and_not_put_back(self):
+        self.akin("keys", "create", "--store", self.store)
+        copy = self.dir / "copy.db"
+        self.store_json("backup", copy)
+        data = bytearray(copy.read_bytes())
+        at = data.rindex(b"read")  # the scopes of the key
+        data[at:at + 4] = b"rexd"
+        copy.write_bytes(data)
+        _, err = self.akin("store", "check", "--store", copy, status=2)
+        self.assertIn("copy.db", err)
+        for target in (self.store, f"sqlite:{self.dir / 'other.db'}"):
+            self.akin("store", "restore", copy, "--store", target, "--force", status=2)
+        self.assertFalse((self.dir / "other.db").exists())
+        self.assertEqual(self.store_json("info")["keys"], 1)
+        self.assertIs(self.store_json("check")["sound"], True)
+        # what is damaged is replaced by what is sound
+        good = self.dir / "good.db"
+        self.store_json("backup", good)
+        self.akin("store", "restore", good, "--store", copy, "--force")
+        self.assertIs(self.json("store", "check", "--store", copy)["sound"], True)
+
+    def test_for_people(self):
+        self.akin("keys", "create", "--store", self.store, "--note", "shop", "--scopes", "write")
+        key = self.json("keys", "list", "--store", self.store)["keys"][0]
+        out, _ = self.akin("keys", "list", "--store", self.store)
+        head, row = out.splitlines()
+        self.assertEqual(head.split(), ["id", "scopes", "created", "expires", "note"])
+        self.assertEqual([row.split()[i] for i in (0, 1, 3, 4)],
+                         [key["id"], "write", "never", "shop"])
+        out, _ = self.akin("store", "info", "--store", self.store)
+        self.assertIn("ready", out)
+        for args in (("backup",), ("info", "x"), ("check", "--force"), ("none",)):
+            self.akin("store", *args, "--store", self.store, status=2)
+        self.akin("store", "info", "--store", self.dir / "none.db", status=2)
 
 
 if __name__ == "__main__":

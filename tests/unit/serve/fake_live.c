@@ -201,6 +201,12 @@ akin_status live_item_users(struct live_slot *s, const char *item_id, const stru
     return echo(s, "users", item_id, q, out, err);
 }
 
+akin_status live_user_similar(struct live_slot *s, const char *user_id, const struct live_query *q,
+                              struct buf *out, akin_error *err)
+{
+    return echo(s, "like", user_id, q, out, err);
+}
+
 akin_status live_popular(struct live_slot *s, int64_t window_seconds, const struct live_query *q,
                          struct buf *out, akin_error *err)
 {
@@ -338,6 +344,12 @@ akin_status live_model_rollback(struct live *l, const char *name, akin_error *er
 {
     (void)l;
     return error_set(err, AKIN_E_NOT_FOUND, __FILE__, __LINE__, "%s has no elder", name);
+}
+
+akin_status live_model_default(struct live *l, const char *name, akin_error *err)
+{
+    (void)l;
+    return error_set(err, AKIN_E_NOT_FOUND, __FILE__, __LINE__, "%s is not served", name);
 }
 
 akin_status live_models_json(struct live *l, struct buf *out, akin_error *err)
