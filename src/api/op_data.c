@@ -38,7 +38,8 @@ const struct op op_prepare = {
     {"prepare",
      "read, clean and index interactions into a dataset file",
      "akin prepare ratings.csv --items movies.csv -o data.akin\n"
-     "akin prepare train.txt --format adjacency -o train.akin",
+     "akin prepare train.txt --format adjacency -o train.akin\n"
+     "akin prepare base.akin sqlite:akin.db -o new.akin",
      {{"Output", prepare_op_rows}, {"Reading and cleaning", prepare_param_rows}},
      2},
     prepare_run,

@@ -18,7 +18,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum input_kind { INPUT_FILE, INPUT_PIPE, INPUT_GZIP, INPUT_ZSTD, INPUT_MEMORY };
+enum input_kind { INPUT_FILE, INPUT_PIPE, INPUT_GZIP, INPUT_ZSTD, INPUT_MEMORY, INPUT_MADE };
 enum { INPUT_RAW = 1 << 18 };
 static const int64_t hash_block = (int64_t)1 << 20; /* as ingest sums sources */
 
@@ -30,8 +30,10 @@ struct input {
     int fd;     /* -1 = memory */
     int64_t size;
     _Atomic int64_t consumed;
-    const char *bytes; /* MEMORY: borrowed */
-    char *head;        /* owned, INPUT_HEAD */
+    const char *bytes;  /* MEMORY: borrowed */
+    input_make_fn make; /* MADE */
+    void *make_arg;     /* borrowed */
+    char *head;         /* owned, INPUT_HEAD */
     int64_t head_size;
     int64_t head_used; /* streams: bytes of head already given out */
     char *raw;         /* owned: compressed bytes */
@@ -141,10 +143,21 @@ done:
     return status;
 }
 
+static akin_status made_read(struct input *in, char *out, int64_t size, int64_t *got,
+                             akin_error *err)
+{
+    akin_status status = in->make(in->make_arg, out, size, got, err);
+    if (status == AKIN_OK)
+        hash_add(in->hash, out, (size_t)*got);
+    return status;
+}
+
 static akin_status stream_read(struct input *in, char *out, int64_t size, int64_t *got,
                                akin_error *err)
 {
     switch (in->kind) {
+    case INPUT_MADE:
+        return made_read(in, out, size, got, err);
     case INPUT_GZIP:
         return gzip_read(in, out, size, got, err);
     case INPUT_ZSTD:
@@ -331,6 +344,31 @@ akin_status input_open_memory(akin_ctx *ctx, const char *name, const void *bytes
     MEM_NEW(ctx, in->head, in->head_size + 1);
     if (in->head_size > 0)
         memcpy(in->head, bytes, (size_t)in->head_size);
+    *out = in;
+    in = NULL;
+done:
+    input_close(in);
+    return status;
+}
+
+akin_status input_open_made(akin_ctx *ctx, const char *name, input_make_fn fn, void *arg,
+                            struct input **out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct input *in;
+    MEM_ZERO(ctx, in, 1);
+    in->ctx = ctx;
+    in->fd = -1;
+    in->kind = INPUT_MADE;
+    in->make = fn;
+    in->make_arg = arg;
+    in->size = -1;
+    AKIN_TRY(input_names(in, name, err));
+    in->hash = hash_begin();
+    if (!in->hash)
+        AKIN_FAIL(AKIN_E_MEMORY, "%s: no memory for the fingerprint", name);
+    MEM_NEW(ctx, in->head, INPUT_HEAD);
+    AKIN_TRY(made_read(in, in->head, INPUT_HEAD, &in->head_size, err));
     *out = in;
     in = NULL;
 done:

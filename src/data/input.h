@@ -1,5 +1,6 @@
 /*
- * Bytes of a SOURCE: a plain file (read in parallel), a .gz or .zst file, stdin ("-"), or memory.
+ * Bytes of a SOURCE: a plain file (read in parallel), a .gz or .zst file, stdin ("-"), memory, or
+ * what a function makes.
  */
 #ifndef AKIN_DATA_INPUT_H
 #define AKIN_DATA_INPUT_H
@@ -15,6 +16,14 @@ akin_status input_open(akin_ctx *ctx, const char *path, struct input **out, akin
 /* Borrowed bytes: for tests and fuzzing. */
 akin_status input_open_memory(akin_ctx *ctx, const char *name, const void *bytes, int64_t size,
                               struct input **out, akin_error *err);
+/*
+ * A stream that is made while it is read: fn gives the next bytes, *got < size only at the end. Not
+ * unpacked. arg is borrowed; fn is called from the reading thread.
+ */
+typedef akin_status (*input_make_fn)(void *arg, char *out, int64_t size, int64_t *got,
+                                     akin_error *err);
+akin_status input_open_made(akin_ctx *ctx, const char *name, input_make_fn fn, void *arg,
+                            struct input **out, akin_error *err);
 void input_close(struct input *in); /* NULL allowed */
 
 const char *input_name(const struct input *in); /* last path component, without .gz or .zst */

@@ -11,6 +11,7 @@
 #include "data/clean_filter.h"
 #include "data/format.h"
 #include "data/ingest.h"
+#include "data/source_store.h"
 #include "data/tables.h"
 
 #include <inttypes.h>
@@ -20,7 +21,8 @@
 #define P struct prepare_params
 const akin_param prepare_param_rows[] = {
     PARAM_LIST(P, source, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
-               "Files to read, one after another; - is standard input."),
+               "Files to read, one after another; - is standard input; sqlite:PATH a store, merged "
+               "into a .akin file if one is given."),
     PARAM_TEXT(P, items, NULL, 0, "Item table: item_id, title, categories, any other columns."),
     PARAM_TEXT(P, users, NULL, 0, "User table: user_id and any other columns."),
     PARAM_TEXT(P, tags, NULL, 0, "Tag table: user_id, item_id, tag and maybe time."),
@@ -63,11 +65,13 @@ const akin_param prepare_param_rows[] = {
 #undef P
 const size_t prepare_n_params = PARAM_COUNT(prepare_param_rows) - 1;
 
-enum { SOURCES_MAX = 100000 };
+enum { SOURCES_MAX = 100000, OWN_TABLE_LINE = 8 << 20 };
 
 struct prepare {
     akin_ctx *ctx;
     const struct prepare_params *p;
+    struct own_sources own;         /* a dataset, a store */
+    struct prepare_params with_own; /* p, and their event columns */
     int64_t max_time;
     struct ingest ing;
     struct idset types;      /* to keep */
@@ -162,7 +166,8 @@ static akin_status strict_check(const struct prepare *pr, akin_error *err)
     return defects_refuse(&d, pr->names, pr->n_names, err);
 }
 
-static akin_status source_read(struct prepare *pr, struct input *in, akin_error *err)
+static akin_status source_read(struct prepare *pr, const struct prepare_params *p, struct input *in,
+                               akin_error *err)
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = pr->ctx;
@@ -174,8 +179,8 @@ static akin_status source_read(struct prepare *pr, struct input *in, akin_error 
     if (!note)
         AKIN_FAIL(AKIN_E_MEMORY, "no memory for the report");
     AKIN_TRY(name_add(pr, in, &number, err));
-    AKIN_TRY(plan_create(ctx, pr->p, pr->max_time, in, number, pr->types.n ? &pr->types : NULL,
-                         note, &plan, err));
+    AKIN_TRY(plan_create(ctx, p, pr->max_time, in, number, pr->types.n ? &pr->types : NULL, note,
+                         &plan, err));
     if (pr->first)
         AKIN_TRY(plan_agree(pr, plan, err));
     AKIN_TRY(ingest_source(&pr->ing, in, plan, &hash, err));
@@ -191,25 +196,68 @@ done:
     return status;
 }
 
+/* A dataset and a store: opened first, since all sources must agree on columns. */
+static akin_status own_begin(struct prepare *pr, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    AKIN_TRY(own_open(pr->ctx, pr->p, &pr->own, err));
+    if (!own_is_used(&pr->own))
+        return AKIN_OK;
+    pr->with_own = *pr->p;
+    pr->with_own.context = pr->own.context;
+    pr->p = &pr->with_own;
+    pr->ds->watermark = pr->own.last;
+    pr->ing.n_records += pr->own.n_gone;
+    defects_add_n(&pr->ing.defects, DEFECT_UNKNOWN_ITEM, pr->own.n_gone, pr->own.sample);
+done:
+    return status;
+}
+
+/* *in NULL: a source without events. */
+static akin_status path_open(struct prepare *pr, const char *path, struct prepare_params *p,
+                             struct input **in, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    *p = *pr->p;
+    if (own_is_source(path)) {
+        *p = own_params(&pr->own, pr->p);
+        AKIN_TRY(own_input(&pr->own, path, in, err));
+        return AKIN_OK;
+    }
+    AKIN_TRY(source_refuse(path, err));
+    AKIN_TRY(input_open(pr->ctx, path, in, err));
+done:
+    return status;
+}
+
 static akin_status sources_read(struct prepare *pr, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct input *in = NULL;
+    struct prepare_params p;
     size_t n = json_array_size(pr->p->source);
     int64_t bytes = 0;
+    AKIN_TRY(own_begin(pr, err));
+    AKIN_TRY(strict_check(pr, err));
     for (size_t i = 0; i < n; i++) {
         const char *path = json_string_value(json_array_get(pr->p->source, i));
         if (!path)
             AKIN_FAIL(AKIN_E_ARG, "prepare: source %zu is no text", i + 1);
-        AKIN_TRY(source_refuse(path, err));
-        AKIN_TRY(input_open(pr->ctx, path, &in, err));
+        AKIN_TRY(path_open(pr, path, &p, &in, err));
+        if (!in)
+            continue;
         bytes = input_size(in) > 0 ? input_size(in) : 0;
         progress_begin(pr->ctx, "read", n == 1 ? bytes : 0);
-        AKIN_TRY(source_read(pr, in, err));
+        AKIN_TRY(source_read(pr, &p, in, err));
         input_close(in);
         in = NULL;
         progress_end(pr->ctx);
     }
+    if (!pr->first)
+        AKIN_FAIL(AKIN_E_INPUT,
+                  "%s: no event (%" PRId64 " of deleted items, %" PRId64 " of erased users)",
+                  json_string_value(json_array_get(pr->p->source, n - 1)), pr->own.n_gone,
+                  pr->own.n_erased);
 done:
     if (in)
         progress_end(pr->ctx);
@@ -219,6 +267,7 @@ done:
 
 /* ---- tables ---- */
 
+/* A file; without one, what a dataset and a store among the sources have. */
 static akin_status table_open(struct prepare *pr, const char *path, enum table_kind kind,
                               const json_t *columns, struct rawtable *out, akin_error *err)
 {
@@ -226,12 +275,25 @@ static akin_status table_open(struct prepare *pr, const char *path, enum table_k
     struct input *in = NULL;
     json_t *note = NULL;
     int32_t number;
-    if (!path)
-        return AKIN_OK;
-    AKIN_TRY(source_refuse(path, err));
-    AKIN_TRY(input_open(pr->ctx, path, &in, err));
+    static const char *const made[] = {"items.jsonl", "users.jsonl", "tags.jsonl"};
+    struct prepare_params p = *pr->p;
+    struct buf text;
+    buf_init(&text, pr->ctx);
+    if (!path && own_is_used(&pr->own)) {
+        AKIN_TRY(own_table(&pr->own, kind, &text, err));
+        path = made[kind];
+        if (text.size == 0)
+            goto done;
+        p.max_line = OWN_TABLE_LINE;
+        AKIN_TRY(input_open_memory(pr->ctx, path, text.data, text.size, &in, err));
+    } else if (path) {
+        AKIN_TRY(source_refuse(path, err));
+        AKIN_TRY(input_open(pr->ctx, path, &in, err));
+    } else {
+        goto done;
+    }
     AKIN_TRY(name_add(pr, in, &number, err));
-    AKIN_TRY(rawtable_read(pr->ctx, pr->p, in, number, &pr->ing.defects, out, err));
+    AKIN_TRY(rawtable_read(pr->ctx, &p, in, number, &pr->ing.defects, out, err));
     AKIN_TRY(rawtable_name(out, kind, columns, path, err));
     note = json_object();
     if (!note)
@@ -241,6 +303,7 @@ static akin_status table_open(struct prepare *pr, const char *path, enum table_k
 done:
     json_decref(note);
     input_close(in);
+    buf_free(&text);
     return status;
 }
 
@@ -474,6 +537,10 @@ static akin_status report_build(struct prepare *pr, int64_t n_sorted, json_t **o
                        pr->notes);
     if (!report || !stages || json_object_set(report, "stages", stages) != 0)
         AKIN_FAIL(AKIN_E_MEMORY, "no memory for the report");
+    if (own_is_used(&pr->own)) {
+        json_object_set_new(report, "watermark", json_integer(pr->own.last));
+        json_object_set_new(report, "erased_events", json_integer(pr->own.n_erased));
+    }
     const json_t *first = json_array_get(pr->sources, 0);
     json_object_set(report, "format", json_object_get(first, "format"));
     json_object_set(report, "guessed", json_object_get(first, "guessed"));
@@ -545,6 +612,7 @@ static void prepare_end(struct prepare *pr)
 {
     akin_ctx *ctx = pr->ctx;
     ingest_free(&pr->ing);
+    own_close(&pr->own);
     idset_free(&pr->types);
     plan_free(ctx, pr->first);
     mem_free(ctx, pr->names);
@@ -622,7 +690,7 @@ akin_status dataset_prepare_bytes(akin_ctx *ctx, const struct prepare_params *p,
     MEM_NEW(ctx, pr, 1);
     AKIN_TRY(prepare_begin(pr, ctx, p, now, err));
     AKIN_TRY(input_open_memory(ctx, name, bytes, size, &in, err));
-    AKIN_TRY(source_read(pr, in, err));
+    AKIN_TRY(source_read(pr, pr->p, in, err));
     AKIN_TRY(prepare_rest(pr, out, report, err));
 done:
     input_close(in);

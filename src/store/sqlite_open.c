@@ -282,8 +282,11 @@ static akin_status open_main(struct store *s, bool read_only, akin_error *err)
     AKIN_TRY(schema_check(c, read_only, err));
     if (!read_only)
         AKIN_TRY(use_wal(s, c, err));
+    /* one snapshot: another process may write between the two */
+    AKIN_TRY(sql_exec(c, "BEGIN", err));
     AKIN_TRY(row_counts_get(c, &s->durable, err));
     AKIN_TRY(check_seq(c, &s->durable, err));
+    AKIN_TRY(sql_exec(c, "COMMIT", err));
 done:
     return status;
 }
