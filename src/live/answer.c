@@ -470,14 +470,16 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     slot_begin(s);
     AKIN_TRY(check_query(l, q, &a.k, err));
     AKIN_TRY(generation_get(l, q->model, &a.g, err));
-    AKIN_TRY(slot_ranker(s, a.g, &a.ranker, err));
-    AKIN_TRY(asker_build(s, a.g, q, &a.asker, err));
     l->n_answers++;
     if (is_kept) {
-        key = key_of(l, &a);
-        if (cache_get(l->cache, key, out))
+        a.asker.version = people_version(&l->people, q->user_id, strlen(q->user_id));
+        if (cache_get(l->cache, key_of(l, &a), out))
             goto done;
     }
+    AKIN_TRY(slot_ranker(s, a.g, &a.ranker, err));
+    AKIN_TRY(asker_build(s, a.g, q, &a.asker, err));
+    if (is_kept)
+        key = key_of(l, &a); /* of what was read now */
     AKIN_TRY(answer_make(&a, err));
     if (q->explain)
         AKIN_TRY(reasons_find(&a, err));

@@ -60,6 +60,8 @@ akin_status people_add(struct people *p, const char *id, size_t size, const stru
                        akin_error *err);
 akin_status people_erase(struct people *p, const char *id, size_t size, int64_t seq,
                          akin_error *err);
+/* 0 for strangers. */
+int64_t people_version(struct people *p, const char *id, size_t size);
 /* Copies the events with seq > after into the arena. *version 0, *erased 0, *n 0 for strangers. */
 akin_status people_read(struct people *p, const char *id, size_t size, int64_t after,
                         struct arena *arena, const struct live_event **events, int32_t *n,
