@@ -557,7 +557,7 @@ static void test_items_questions(void **state)
     assert_int_equal(live_together(b->s, "i4", &(struct live_query){.k = 5}, &b->out, &b->err),
                      AKIN_E_UNSUPPORTED);
     for (int i = 0; i < 4; i++) {
-        char user[16];
+        char user[32];
         snprintf(user, sizeof user, "visitor%d", i);
         tell(b, user, "i12");
     }
