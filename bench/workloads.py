@@ -330,6 +330,91 @@ def evaluate(o):
     }
 
 
+def index(o):
+    """Top 20 by inner product; both sides make the same vectors (bench/index.c)."""
+    size = {"items": 1000000, "factors": 64}
+    kinds = [("one", 1, 1000, "one by one, one thread"), ("batch", o.threads, 4000, "in batches")]
+    for name, threads, queries, how in kinds:
+        argv = [f"{o.build}/bench/bench_index", "--threads", str(threads)]
+        argv += ["--queries", str(queries), "--batch", str(int(name == "batch"))]
+        same = dict(size, queries=queries, batch=1 if name == "one" else queries, threads=threads)
+        for kind, task in (("exact", "index_flat"), ("lists", "index_ivf")):
+            if (kind, name) == ("lists", "batch"):
+                continue  # lists are searched one by one
+            tuned = {} if kind == "exact" else {"lists": 4096, "recall": 0.955}
+
+            def after(runner, rows):
+                what = ("recall", "probes", "build_seconds", "sum")
+                return {
+                    n: " ".join(f"{k}={r['last'][k]}" for k in what if k in r["last"])
+                    for n, r in rows.items()
+                }
+
+            yield {
+                "name": f"index-{kind}-{name}",
+                "what": f"top 20 of 1 M × 64, {kind}, {queries} askers {how}",
+                "unit": "s",
+                "needs": [],
+                "contenders": [
+                    akin(kind, argv + ["--mode", kind], "seconds"),
+                    peer(
+                        o,
+                        "faiss flat" if kind == "exact" else "faiss IVF4096",
+                        task,
+                        **dict(same, **tuned),
+                    ),
+                ],
+                "after": after,
+            }
+
+
+def serve(o):
+    """Load on `akin serve`; the peer is a bare echo on the same HTTP library, loaded alike."""
+
+    def load(name, items, *options, is_akin=True, server=()):
+        argv = [sys.executable, f"{HERE}/serve.py", o.build, o.data, str(items), *server]
+        argv += ["--", *options]
+        return {"name": name, "is_akin": is_akin, "argv": argv, "key": "seconds_per_million"}
+
+    def row(name, what, *contenders):
+        return {"name": f"serve-{name}", "what": what, "unit": "s/million", "needs": []} | {
+            "contenders": list(contenders)
+        }
+
+    most = ["--max", "--seconds", "5"]
+    cached = most + ["--warm", "3", "--user", "1", "--users", "10000"]
+    echo = load("echo", 10000, *most, "--plain", "1", is_akin=False, server=["--server", "echo"])
+    for items, half in ((10000, 10000), (100000, 1500)):
+        shape = f"{items:,} items × 64 factors, mixed, no cache"
+        yield row(f"{items}", f"{shape}: most answers", load("mixed", items, *most), echo)
+        yield row(
+            f"{items}-rate",
+            f"{shape}: {half:,} requests a second, latencies in the record",
+            load("mixed", items, "--rate", str(half), "--seconds", "10"),
+        )
+    yield row(
+        "cached",
+        "most answers from the list cache, against a bare echo",
+        load("cached", 10000, *cached, server=["--cache", "256MiB"]),
+        echo,
+    )
+    yield row(
+        "events",
+        "most acknowledged events, 64 connections",
+        load("events", 10000, *most, "--event", "1"),
+    )
+    yield row(
+        "swap",
+        "a swap of the model every second for 60 s: no request may fail",
+        load("swaps", 10000, "--rate", "2000", "--seconds", "60", server=["--swap", "1"]),
+    )
+    yield row(
+        "inside",
+        "answers of the engine in process, 10,000 items × 64 factors",
+        load("live_recommend", 10000, server=["--server", "none"]),
+    )
+
+
 def all_workloads(o):
-    for group in (ingest, itemknn, ials, objective, recommend, evaluate):
+    for group in (ingest, itemknn, ials, objective, recommend, evaluate, index, serve):
         yield from group(o)

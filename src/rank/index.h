@@ -37,7 +37,7 @@ struct index;
 
 /*
  * vectors borrowed, must outlive the index, as ctx. Cost: O(items · k) and k + 4 bytes an item;
- * lists: ten rounds of k-means over at most 64 items a list, then items · lists · k. In parallel.
+ * lists: eight rounds of k-means over at most 32 items a list, then items · lists · k. In parallel.
  * Same bits for any thread count and ISA. Fails: E_ARG, E_LIMIT (k), E_MEMORY, E_CANCELLED.
  */
 akin_status index_create(akin_ctx *ctx, const struct item_vectors *v, int32_t n_items,

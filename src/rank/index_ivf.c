@@ -5,7 +5,7 @@
  * alone, an item joins the centre with the largest inner product, a centre is the mean of its
  * items' unit vectors, itself made a unit vector. Length is what a list is ordered by inside, so
  * that an inner-product search reads a list until its items are too short. On a sample of at most
- * 64 items a list, spread evenly over the lengths; the rest joins at the end.
+ * 32 items a list, spread evenly over the lengths; the rest joins at the end.
  *
  * Same bits for any threads and ISA: gemm's chains, ties to the lower list, sums in double by
  * ascending position. Probes: for each asker of a sample, the place of each true top-20 item's list
@@ -22,7 +22,7 @@
 #include <string.h>
 
 enum {
-    ROUNDS = 10,
+    ROUNDS = 8,
     LIST_SAMPLE = 64, /* items of the sample for each list */
     ASSIGN_ROWS = 64, /* of a tile */
     ASSIGN_LISTS = 512,
