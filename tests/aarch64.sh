@@ -2,7 +2,8 @@
 # The promise "same bits on any CPU" for the whole program: akin cross-built for aarch64 and run
 # under qemu-user makes what the program of this machine makes (tests/e2e/test_same_bits.py), passes
 # the end-to-end tests, and its quick unit tests pass. Models' own tests and the contract suite are
-# left out: emulated they are slow, and the comparison covers every model of the registry.
+# left out, and the index's: emulated they are slow, and the comparison covers every model of the
+# registry, the battery of kernels the scan of the index.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -24,7 +25,7 @@ printf '#!/bin/sh\nexec qemu-aarch64 -L "%s" "%s" "$@"\n' "$dir/sysroot" "$dir/a
 chmod +x "$dir/akin-qemu"
 
 # Models' tests, and those that are no program of this build.
-left_out="test_contract_[0-9]+|test_toy_model|layers|e2e_.*|abi_.*"
+left_out="test_contract_[0-9]+|test_toy_model|test_index|layers|e2e_.*|abi_.*|web_.*"
 for file in tests/unit/models/test_*.c; do
     left_out="$left_out|$(basename "$file" .c)"
 done
