@@ -244,7 +244,7 @@ export async function mount(root, {query, signal}) {
     h('div', {class: 'row tight'}, filterInput,
       h('button', {type: 'submit'}, t('filter.apply'))),
     h('p', {class: 'note', id: helpId}, t('filter.help'), ' ',
-      h('code', {}, 'category in ["Comedy", "Drama"] and year >= 1990')), fault));
+      h('code', {}, 'categories in ["Comedy", "Drama"] and year >= 1990')), fault));
 
   showWho();
   nameLikes();
