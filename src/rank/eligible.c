@@ -170,8 +170,8 @@ done:
 /* Is scoring only the eligible items cheaper, their gathering included? */
 static bool shrink_pays(const struct ranker *r, const struct eligible *e, int64_t n)
 {
-    if (r->mode == RANK_EVIDENCE)
-        return false;
+    if (r->mode == RANK_EVIDENCE || (r->index && n < RANK_QUERIES))
+        return false; /* an index passes over the others at less than gathering costs */
     if (r->mode == RANK_SCORE || n >= RANK_QUERIES)
         return e->n_ok <= r->n_items / 2;
     return e->n_ok <= r->n_items / 4;

@@ -19,6 +19,7 @@
 
 #include "core/ctx.h"
 #include "rank/rank.h"
+#include "rank/topk.h"
 
 struct index_options {
     int64_t ivf_min; /* items from which lists are made, 0 = never (exact) */
@@ -70,5 +71,17 @@ akin_status index_search(const struct index *ix, struct index_scratch *s, const 
 akin_status index_search_many(const struct index *ix, struct index_scratch *s, const float *states,
                               int64_t n, int32_t k, struct ranked *out, int32_t *counts,
                               akin_error *err);
+
+/* One asker of index_fill. */
+struct index_ask {
+    const float *state;
+    const int32_t *exclude; /* (n_exclude) ascending */
+    int32_t n_exclude;
+    struct topk *top; /* started; what is found is pushed into it */
+};
+/* The heart of both: the best of n_allowed allowed items (bitmap, NULL = all) for n askers, into
+ * their tops, unsorted. */
+akin_status index_fill(const struct index *ix, struct index_scratch *s, const struct index_ask *ask,
+                       int64_t n, const uint64_t *allowed, int64_t n_allowed, akin_error *err);
 
 #endif

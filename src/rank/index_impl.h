@@ -5,7 +5,6 @@
 #include "core/par.h"
 #include "kern/kern.h"
 #include "rank/index.h"
-#include "rank/topk.h"
 
 enum {
     INDEX_CHUNK = 64,   /* panels of a scan: 64 KiB at 64 factors */
@@ -56,11 +55,9 @@ struct index_code {
 
 /* One asker's search. */
 struct index_hunt {
-    const float *state;
-    struct topk top;
+    const struct index_ask *ask;
+    struct topk *top;
     const uint64_t *allowed;
-    const int32_t *exclude;
-    int32_t n_exclude;
     int32_t n_pending;
     int32_t pending[INDEX_GATHER]; /* items to be scored */
     struct index_code code;

@@ -25,8 +25,9 @@ static bool hunt_allows(const struct index_hunt *h, int32_t item)
 {
     if (h->allowed && !bit_get(h->allowed, item))
         return false;
-    int32_t at = lower_bound(h->exclude, h->n_exclude, item);
-    return at == h->n_exclude || h->exclude[at] != item;
+    const struct index_ask *a = h->ask;
+    int32_t at = lower_bound(a->exclude, a->n_exclude, item);
+    return at == a->n_exclude || a->exclude[at] != item;
 }
 
 /* Scores what is pending: one fma chain over the factors, from the bias, as in rank_lists. */
@@ -44,10 +45,10 @@ static void hunt_score(const struct index *ix, struct index_scratch *s, struct i
             scores[i] = ix->v.bias[h->pending[i]];
     }
     ix->kern->pack(s->rows, k, n, k, s->packed);
-    ix->kern->gemm(1, n, k, h->state, k, s->packed, scores, n, ix->v.bias != NULL);
+    ix->kern->gemm(1, n, k, h->ask->state, k, s->packed, scores, n, ix->v.bias != NULL);
     for (int32_t i = 0; i < n; i++) {
         if (scores[i] > UNSCORED)
-            topk_push(&h->top, h->pending[i], scores[i]);
+            topk_push(h->top, h->pending[i], scores[i]);
     }
 }
 
@@ -87,9 +88,9 @@ done:
 /* A state of zeros without a bias: all finite items score 0, the first k win. */
 static void hunt_zeros(const struct index *ix, struct index_hunt *h)
 {
-    for (int32_t item = 0; item < ix->n_items && h->top.n < h->top.k; item++) {
+    for (int32_t item = 0; item < ix->n_items && h->top->n < h->top->k; item++) {
         if (hunt_allows(h, item))
-            topk_push(&h->top, item, 0.0f);
+            topk_push(h->top, item, 0.0f);
     }
 }
 
@@ -114,7 +115,7 @@ static int32_t drop_done(const struct index *ix, struct index_scratch *s, int32_
     int64_t size = ix->panels.quads * 4;
     for (int32_t j = 0; j < n;) {
         struct index_hunt *h = &s->hunt[j];
-        if (!index_is_short(&h->code, norm, topk_bound(&h->top))) {
+        if (!index_is_short(&h->code, norm, topk_bound(h->top))) {
             j++;
             continue;
         }
@@ -141,7 +142,7 @@ static void scan_list(const struct index *ix, struct index_scratch *s, int32_t n
         size = seen < 1 ? 1 : seen < INDEX_CHUNK ? seen : INDEX_CHUNK;
         size = hi - p < size ? hi - p : size;
         for (int32_t j = 0; j < n; j++)
-            index_limits(ix, &s->hunt[j].code, topk_bound(&s->hunt[j].top), p, size,
+            index_limits(ix, &s->hunt[j].code, topk_bound(s->hunt[j].top), p, size,
                          s->least + j * size);
         ix->kern->scan_u8s8(n, size, x->quads, s->codes, x->codes + p * row * KERN_PANEL, s->least,
                             s->hits);
@@ -159,10 +160,10 @@ static akin_status run(const struct index *ix, struct index_scratch *s, int32_t 
     akin_status status = AKIN_OK;
     int64_t seen = 0;
     for (int64_t l = 0; l < ix->n_lists; l++) {
-        if (l >= n_probe && s->hunt[0].top.n == s->hunt[0].top.k)
+        if (l >= n_probe && s->hunt[0].top->n == s->hunt[0].top->k)
             break;
         if (l == n_ordered)
-            index_order(ix, s, s->hunt[0].state, ix->n_lists);
+            index_order(ix, s, s->hunt[0].ask->state, ix->n_lists);
         int32_t list = ix->n_lists > 1 ? s->order[l].item : 0;
         int64_t end = ix->list[list + 1];
         for (int64_t p = ix->list[list]; p < end; p += CHECK) {
@@ -172,7 +173,7 @@ static akin_status run(const struct index *ix, struct index_scratch *s, int32_t 
             seen += hi - p;
         }
         /* a list's last items must count before "k were found" is asked */
-        for (int32_t j = 0; j < n_hunts && s->hunt[j].top.n < s->hunt[j].top.k; j++)
+        for (int32_t j = 0; j < n_hunts && s->hunt[j].top->n < s->hunt[j].top->k; j++)
             hunt_score(ix, s, &s->hunt[j]);
     }
     for (int32_t j = 0; j < n_hunts; j++)
@@ -213,17 +214,16 @@ static int64_t count_allowed(const struct index *ix, const uint64_t *bits)
     return count;
 }
 
-static void hunt_begin(const struct index *ix, struct index_scratch *s, int32_t j,
-                       const float *state, int32_t k, struct ranked *out)
+static struct index_hunt *hunt_begin(const struct index *ix, struct index_scratch *s, int32_t j,
+                                     const struct index_ask *ask, const uint64_t *allowed)
 {
     struct index_hunt *h = &s->hunt[j];
-    h->state = state;
-    h->allowed = NULL;
-    h->exclude = NULL;
-    h->n_exclude = 0;
+    h->ask = ask;
+    h->top = ask->top;
+    h->allowed = allowed;
     h->n_pending = 0;
-    topk_init(&h->top, out, k < ix->n_items ? k : ix->n_items);
-    index_encode(ix, state, s->codes + j * ix->panels.quads * 4, &h->code);
+    index_encode(ix, ask->state, s->codes + j * ix->panels.quads * 4, &h->code);
+    return h;
 }
 
 static void hunt_wild(const struct index *ix, struct index_scratch *s, struct index_hunt *h)
@@ -242,7 +242,7 @@ static akin_status hunt_lists(const struct index *ix, struct index_scratch *s, i
         n_probe = 1 + (int64_t)((double)n_probe * ix->n_items / (double)n_allowed);
     n_probe = n_probe < ix->n_lists ? n_probe : ix->n_lists;
     if (ix->n_lists > 1)
-        index_order(ix, s, s->hunt[0].state, n_probe);
+        index_order(ix, s, s->hunt[0].ask->state, n_probe);
     return run(ix, s, 1, n_probe, n_probe, err);
 }
 
@@ -251,74 +251,103 @@ akin_status index_probe(const struct index *ix, struct index_scratch *s, const f
                         akin_error *err)
 {
     akin_status status = AKIN_OK;
-    hunt_begin(ix, s, 0, state, k, out);
-    hunt_wild(ix, s, &s->hunt[0]);
+    struct topk top;
+    const struct index_ask ask = {.state = state, .top = &top};
+    topk_init(&top, out, k);
+    hunt_wild(ix, s, hunt_begin(ix, s, 0, &ask, NULL));
     index_order(ix, s, state, n_probe);
     AKIN_TRY(run(ix, s, 1, n_probe, n_probe, err));
-    topk_sort(&s->hunt[0].top);
-    *count = s->hunt[0].top.n;
+    topk_sort(&top);
+    *count = top.n;
 done:
     return status;
 }
+
+static bool is_few(const struct index *ix, int64_t n_allowed)
+{
+    return n_allowed <= FEW || n_allowed < ix->n_items / FEW_PART;
+}
+
+static akin_status fill_one(const struct index *ix, struct index_scratch *s,
+                            const struct index_ask *ask, const uint64_t *allowed, int64_t n_allowed,
+                            akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct index_hunt *h = hunt_begin(ix, s, 0, ask, allowed);
+    if (h->code.is_zero && !ix->n_wild) {
+        hunt_zeros(ix, h);
+    } else if (h->code.is_wild || is_few(ix, n_allowed)) {
+        AKIN_TRY(hunt_all(ix, s, h, err));
+    } else {
+        hunt_wild(ix, s, h);
+        AKIN_TRY(hunt_lists(ix, s, n_allowed, err));
+    }
+done:
+    return status;
+}
+
+/* At most INDEX_ASKERS, who share the panels; those who cannot come one by one. */
+static akin_status fill_shared(const struct index *ix, struct index_scratch *s,
+                               const struct index_ask *ask, int64_t n, const uint64_t *allowed,
+                               int64_t n_allowed, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    bool is_alone[INDEX_ASKERS];
+    int32_t m = 0;
+    for (int64_t j = 0; j < n; j++) {
+        struct index_hunt *h = hunt_begin(ix, s, m, &ask[j], allowed);
+        is_alone[j] = h->code.is_wild || h->code.is_zero;
+        if (is_alone[j])
+            continue;
+        hunt_wild(ix, s, h);
+        m++;
+    }
+    AKIN_TRY(run(ix, s, m, 1, 1, err));
+    for (int64_t j = 0; j < n; j++) {
+        if (is_alone[j])
+            AKIN_TRY(fill_one(ix, s, &ask[j], allowed, n_allowed, err));
+    }
+done:
+    return status;
+}
+
+akin_status index_fill(const struct index *ix, struct index_scratch *s, const struct index_ask *ask,
+                       int64_t n, const uint64_t *allowed, int64_t n_allowed, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    if (n_allowed == 0)
+        goto done;
+    int64_t block = ix->n_lists == 1 && n > 1 && !is_few(ix, n_allowed) ? INDEX_ASKERS : 1;
+    for (int64_t lo = 0; lo < n; lo += block) {
+        int64_t size = n - lo < block ? n - lo : block;
+        if (size > 1)
+            AKIN_TRY(fill_shared(ix, s, ask + lo, size, allowed, n_allowed, err));
+        else
+            AKIN_TRY(fill_one(ix, s, ask + lo, allowed, n_allowed, err));
+    }
+done:
+    return status;
+}
+
+/* ---- Lists of their own ------------------------------------------------------------------- */
 
 akin_status index_search(const struct index *ix, struct index_scratch *s, const float *state,
                          int32_t k, const uint64_t *allowed, const int32_t *exclude,
                          int32_t n_exclude, struct ranked *out, int32_t *count, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct index_hunt *h = &s->hunt[0];
-    int64_t n_allowed = allowed ? count_allowed(ix, allowed) : ix->n_items;
+    struct topk top;
+    const struct index_ask ask = {state, exclude, n_exclude, &top};
     *count = 0;
     if (k < 0)
         AKIN_FAIL(AKIN_E_ARG, "index: k=%d (must be >= 0)", k);
-    if (k == 0 || n_allowed == 0)
+    if (k == 0)
         goto done;
-    hunt_begin(ix, s, 0, state, k, out);
-    h->allowed = allowed;
-    h->exclude = exclude;
-    h->n_exclude = n_exclude;
-    if (h->code.is_zero && !ix->n_wild) {
-        hunt_zeros(ix, h);
-    } else if (h->code.is_wild || n_allowed <= FEW || n_allowed < ix->n_items / FEW_PART) {
-        AKIN_TRY(hunt_all(ix, s, h, err));
-    } else {
-        hunt_wild(ix, s, h);
-        AKIN_TRY(hunt_lists(ix, s, n_allowed, err));
-    }
-    topk_sort(&h->top);
-    *count = h->top.n;
-done:
-    return status;
-}
-
-/* ---- Many askers -------------------------------------------------------------------------- */
-
-/* Askers that share the panels; what one cannot share is left to index_search. */
-static akin_status search_block(const struct index *ix, struct index_scratch *s,
-                                const float *states, int32_t n, int32_t k, struct ranked *out,
-                                int32_t *counts, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int32_t m = 0;
-    for (int32_t j = 0; j < n; j++) {
-        const float *state = states + (int64_t)j * ix->v.k;
-        hunt_begin(ix, s, m, state, k, out + (int64_t)j * k);
-        counts[j] = -1;
-        if (s->hunt[m].code.is_wild || s->hunt[m].code.is_zero)
-            continue;
-        hunt_wild(ix, s, &s->hunt[m]);
-        m++;
-    }
-    AKIN_TRY(run(ix, s, m, 1, 1, err));
-    for (int32_t j = 0; j < m; j++) {
-        topk_sort(&s->hunt[j].top);
-        counts[(s->hunt[j].top.at - out) / k] = s->hunt[j].top.n;
-    }
-    for (int32_t j = 0; j < n; j++) {
-        if (counts[j] < 0)
-            AKIN_TRY(index_search(ix, s, states + (int64_t)j * ix->v.k, k, NULL, NULL, 0,
-                                  out + (int64_t)j * k, &counts[j], err));
-    }
+    topk_init(&top, out, k);
+    AKIN_TRY(index_fill(ix, s, &ask, 1, allowed, allowed ? count_allowed(ix, allowed) : ix->n_items,
+                        err));
+    topk_sort(&top);
+    *count = top.n;
 done:
     return status;
 }
@@ -328,16 +357,22 @@ akin_status index_search_many(const struct index *ix, struct index_scratch *s, c
                               akin_error *err)
 {
     akin_status status = AKIN_OK;
-    bool is_shared = ix->n_lists == 1 && k > 0 && ix->n_items > FEW;
-    int64_t block = is_shared ? INDEX_ASKERS : 1;
-    for (int64_t lo = 0; lo < n; lo += block) {
-        int64_t size = n - lo < block ? n - lo : block;
-        const float *state = states + lo * ix->v.k;
-        struct ranked *list = out + lo * (k > 0 ? k : 0);
-        if (is_shared)
-            AKIN_TRY(search_block(ix, s, state, (int32_t)size, k, list, counts + lo, err));
-        else
-            AKIN_TRY(index_search(ix, s, state, k, NULL, NULL, 0, list, counts + lo, err));
+    struct topk top[INDEX_ASKERS];
+    struct index_ask ask[INDEX_ASKERS];
+    if (k < 0)
+        AKIN_FAIL(AKIN_E_ARG, "index: k=%d (must be >= 0)", k);
+    for (int64_t lo = 0; lo < n; lo += INDEX_ASKERS) {
+        int64_t size = n - lo < INDEX_ASKERS ? n - lo : INDEX_ASKERS;
+        for (int64_t j = 0; j < size; j++) {
+            topk_init(&top[j], out + (lo + j) * k, k);
+            ask[j] = (struct index_ask){.state = states + (lo + j) * ix->v.k, .top = &top[j]};
+        }
+        if (k > 0)
+            AKIN_TRY(index_fill(ix, s, ask, size, NULL, ix->n_items, err));
+        for (int64_t j = 0; j < size; j++) {
+            topk_sort(&top[j]);
+            counts[lo + j] = top[j].n;
+        }
     }
 done:
     return status;

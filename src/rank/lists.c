@@ -1,13 +1,14 @@
 /*
  * Lists: scores become the k best, exclusions and ties included.
  *
- * Vectors: tiles of 128 queries × up to 1024 packed items through gemm; each row is scanned against
- * the score of its query's k-th so far, so that of 41,000 scores some 250 are looked at one by one.
- * Items that are out of a query's list are overwritten in the tile; items that the shared filter
- * forbids are passed over when they come through the scan. Evidence: the touched items, then the
- * rest by popularity. Cost a query: one scoring pass, O(items) scan, O(k log k) to sort.
+ * Vectors: the index (index.h) finds them. Without one, or for a small part of the catalogue: tiles
+ * of 128 queries × up to 1024 packed items through gemm; each row is scanned against the score of
+ * its query's k-th so far, so that of 41,000 scores some 250 are looked at one by one. Items that
+ * are out of a query's list are overwritten in the tile; items that the shared filter forbids are
+ * passed over when they come through the scan. Evidence: the touched items, then the rest by
+ * popularity. Cost a query: one scoring pass, O(items) scan, O(k log k) to sort.
  *
- * Not done here: approximate candidates (an index), rules on whole lists.
+ * Not done here: rules on whole lists.
  */
 #include "rank/ranker.h"
 #include "rank/topk.h"
@@ -102,6 +103,21 @@ struct block {
     struct topk top[RANK_QUERIES];
 };
 
+static akin_status block_index(struct block *b, akin_error *err)
+{
+    struct index_ask ask[RANK_QUERIES];
+    const struct ranker *r = b->job->r;
+    const struct eligible *e = b->job->e;
+    for (int32_t j = 0; j < b->m; j++) {
+        const struct asker *a = &b->w->asker[j];
+        ask[j] = (struct index_ask){.state = b->w->states + (int64_t)j * r->v.k,
+                                    .exclude = b->w->out + a->out,
+                                    .n_exclude = a->n_out,
+                                    .top = &b->top[j]};
+    }
+    return index_fill(r->index, b->w->search, ask, b->m, e->ok, e->n_ok, err);
+}
+
 static akin_status block_vectors(struct block *b, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -110,6 +126,10 @@ static akin_status block_vectors(struct block *b, akin_error *err)
     const struct eligible *e = b->job->e;
     int64_t k = r->v.k;
     AKIN_TRY(rank_states(r, w, b->queries, b->m, err));
+    if (r->index && !e->ids) {
+        AKIN_TRY(block_index(b, err));
+        goto done;
+    }
     for (int32_t lo = 0; lo < e->n; lo += r->tile) {
         AKIN_TRY(ctx_check(r->ctx, err));
         int32_t size = e->n - lo < r->tile ? e->n - lo : r->tile;

@@ -41,6 +41,11 @@ struct rank_options {
 struct ranker;
 akin_status ranker_create(akin_ctx *ctx, const struct scorer *scorer, struct ranker **out,
                           akin_error *err); /* packs vectors, sorts popularity; scorer borrowed */
+/* With lists as the options say (index.h), approximate then; ranker_create's index is exact. */
+struct index_options;
+akin_status ranker_create_with(akin_ctx *ctx, const struct scorer *scorer,
+                               const struct index_options *options, struct ranker **out,
+                               akin_error *err);
 /* A ranker for another thread with a context of its own: what was prepared is shared with base,
  * which must outlive it. Cost: constant. Fails: E_MEMORY. */
 akin_status ranker_fork(const struct ranker *base, akin_ctx *ctx, struct ranker **out,

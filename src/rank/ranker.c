@@ -1,16 +1,16 @@
 /*
  * The ranker's life: what is prepared once for a scorer so that requests only score.
  *
- * Cost: packs the item vectors into gemm panels (a copy of them), takes their lengths when cosine
- * similarity will need them, and orders items by popularity by a radix sort: O(items · k) in
- * parallel. Workers' scratch is made at first use: a tile of scores, one gather tile and, for
- * evidence models, 9 bytes an item.
+ * Cost: packs the item vectors into gemm panels (a copy of them), makes an index of them, takes
+ * their lengths when cosine similarity will need them, and orders items by popularity by a radix
+ * sort: O(items · k) in parallel. Workers' scratch is made at first use: a tile of scores, one
+ * gather tile and, for evidence models, 9 bytes an item.
  */
 #include "rank/ranker.h"
 
 #include <string.h>
 
-enum { PACK_ROWS = 1024 };
+enum { PACK_ROWS = 1024, INDEX_FROM = 256, INDEX_K_MAX = 4096 };
 
 /* Allocates a worker's buffer unless an earlier try that failed later has made it. */
 #define NEW_ONCE(ctx, p, n)                                                                        \
@@ -100,8 +100,18 @@ done:
     return status;
 }
 
-akin_status ranker_create(akin_ctx *ctx, const struct scorer *scorer, struct ranker **out,
-                          akin_error *err)
+/* Too few items, or too many factors for sums of bytes: whole tiles. */
+static akin_status make_index(struct ranker *r, const struct index_options *options,
+                              akin_error *err)
+{
+    if (r->mode != RANK_VECTORS || r->n_items < INDEX_FROM || r->v.k < 1 || r->v.k > INDEX_K_MAX)
+        return AKIN_OK;
+    return index_create(r->ctx, &r->v, r->n_items, options, &r->index, err);
+}
+
+akin_status ranker_create_with(akin_ctx *ctx, const struct scorer *scorer,
+                               const struct index_options *options, struct ranker **out,
+                               akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct ranker *r = NULL;
@@ -120,12 +130,19 @@ akin_status ranker_create(akin_ctx *ctx, const struct scorer *scorer, struct ran
             MEM_NEW(ctx, r->norm, r->n_items);
         MEM_NEW(ctx, r->packed, kern_packed_size(r->n_items, r->v.k));
         AKIN_TRY(par_for(ctx, par_blocks(r->n_items, PACK_ROWS), pack_block, r, err));
+        AKIN_TRY(make_index(r, options, err));
     }
     *out = r;
     r = NULL;
 done:
     ranker_free(r);
     return status;
+}
+
+akin_status ranker_create(akin_ctx *ctx, const struct scorer *scorer, struct ranker **out,
+                          akin_error *err)
+{
+    return ranker_create_with(ctx, scorer, &(struct index_options){0}, out, err);
 }
 
 akin_status ranker_fork(const struct ranker *base, akin_ctx *ctx, struct ranker **out,
@@ -164,6 +181,7 @@ static void worker_free(akin_ctx *ctx, struct rank_worker *w)
     mem_free(ctx, w->hits);
     mem_free(ctx, w->out);
     mem_free(ctx, w->in);
+    index_scratch_free(w->search);
 }
 
 void ranker_free(struct ranker *r)
@@ -175,6 +193,7 @@ void ranker_free(struct ranker *r)
         worker_free(ctx, &r->worker[i]);
     mem_free(ctx, r->worker);
     if (!r->is_fork) {
+        index_free(r->index);
         mem_free(ctx, r->packed);
         mem_free(ctx, r->norm);
         mem_free(ctx, r->order);
@@ -208,6 +227,8 @@ akin_status ranker_worker(struct ranker *r, int worker, struct rank_worker **out
     NEW_ONCE(ctx, w->panels, kern_packed_size(RANK_GATHER, k));
     NEW_ONCE(ctx, w->one, RANK_GATHER);
     NEW_ONCE(ctx, w->hits, RANK_SCAN);
+    if (r->index && !w->search)
+        AKIN_TRY(index_scratch_create(r->index, ctx, &w->search, err));
     arena_init(&w->scratch, ctx);
     arena_init(&w->own, ctx);
     w->is_ready = true;

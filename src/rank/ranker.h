@@ -10,7 +10,7 @@
 
 #include "core/par.h"
 #include "kern/kern.h"
-#include "rank/rank.h"
+#include "rank/index.h"
 
 enum {
     RANK_QUERIES = 128,         /* most queries of a gemm tile */
@@ -73,7 +73,8 @@ struct rank_worker {
     int32_t *out, *in;    /* lists of the askers of a block */
     int64_t out_cap, in_cap;
     struct asker asker[RANK_QUERIES];
-    struct eligible eligible; /* of a call that this worker began */
+    struct eligible eligible;     /* of a call that this worker began */
+    struct index_scratch *search; /* with an index */
 };
 
 struct ranker {
@@ -84,6 +85,7 @@ struct ranker {
     int32_t n_items;
     struct item_vectors v; /* items NULL = none */
     float *packed;         /* panels of v.items */
+    struct index *index;   /* of v; NULL = tiles are scored whole */
     double *norm;          /* (n_items) lengths of item vectors, for cosine; or NULL */
     int32_t *order;        /* (n_items) popularity descending, then index */
     int32_t tile;          /* items of a gemm tile */
@@ -91,7 +93,7 @@ struct ranker {
     int32_t block;         /* queries of a block of this mode */
     int n_workers;
     struct rank_worker *worker; /* (n_workers) */
-    bool is_fork;               /* packed, norm, order are another ranker's */
+    bool is_fork;               /* packed, index, norm, order are another ranker's */
 };
 
 static inline bool bit_get(const uint64_t *bits, int32_t i)

@@ -89,10 +89,10 @@ static void case_init(struct rank_case *c, uint64_t seed)
 {
     struct rng rng = rng_make(seed, RNG_TEST, 0);
     memset(c, 0, sizeof *c);
-    int32_t n_items = 1 + (int32_t)rng_below(&rng, seed % 10 == 0 ? 3000 : 250);
+    int32_t n_items = 1 + (int32_t)rng_below(&rng, seed % 7 == 0 ? 3000 : 250);
     toy_init(&c->toy, (enum toy_mode)(seed % TOY_MODES), n_items, (int32_t)rng_below(&rng, 20),
              rng_below(&rng, 2), seed);
-    c->n = 1 + (int32_t)rng_below(&rng, seed % 10 == 0 ? 10 : MOST_QUERIES);
+    c->n = 1 + (int32_t)rng_below(&rng, seed % 7 == 0 ? 10 : MOST_QUERIES);
     case_queries(c, &rng);
     case_options(c, &rng);
     c->want = calloc((size_t)c->n * (size_t)n_items, sizeof *c->want);

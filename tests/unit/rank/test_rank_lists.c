@@ -124,17 +124,17 @@ static void test_memory(void **state)
         struct ranked list[10];
         struct ranked want[10];
         int32_t count;
-        uint64_t allowed[4] = {0x80};
+        uint64_t allowed[5] = {0x80};
         int32_t seen[] = {5, 3};
         struct query q = {.user = -1, .hist = {.n = 2, .item = seen}};
         struct rank_options opt = {
             .k = 10, .allowed = allowed, .allowed_seen = allowed, .include_seen = true};
-        toy_init(&toy, (enum toy_mode)mode, 200, 4, true, 1);
+        toy_init(&toy, (enum toy_mode)mode, 300, 4, true, 1);
         int64_t before = mem_used(ctx->mem);
         akin_status status = AKIN_E_MEMORY;
         for (int n = 1; status != AKIN_OK; n++) {
             struct ranker *r = NULL;
-            assert_true(n < 100);
+            assert_true(n < 200);
             mem_fail_at(ctx->mem, n);
             status = ranker_create(ctx, &toy.scorer, &r, &err);
             if (status == AKIN_OK)
