@@ -172,19 +172,17 @@ static bool add_special(struct buf *buf, double value)
  * Up to six decimals: scaled and 10^k are exact, so scaled / 10^k is the double nearest to that
  * decimal, and with at most 15 digits the first k that fits gives the shortest text.
  */
-static bool add_short(struct buf *buf, double value, bool is_float)
+static bool add_short(struct buf *buf, double value)
 {
     static const double ten[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
     double magnitude = fabs(value);
-    double most = is_float ? 1e6 : 1e15;
     if (magnitude < 1e-4)
         return false;
     for (int k = 1; k <= 6; k++) {
         double scaled = floor(magnitude * ten[k] + 0.5);
-        if (scaled >= most)
+        if (scaled >= 1e15)
             return false;
-        double back = scaled / ten[k];
-        if (is_float ? (float)back == (float)magnitude : back == magnitude) {
+        if (scaled / ten[k] == magnitude) {
             add_decimal(buf, value < 0, (uint64_t)scaled, k);
             return true;
         }
@@ -194,7 +192,7 @@ static bool add_short(struct buf *buf, double value, bool is_float)
 
 void buf_double(struct buf *buf, double value)
 {
-    if (add_special(buf, value) || add_short(buf, value, false))
+    if (add_special(buf, value) || add_short(buf, value))
         return;
     char text[48];
     for (int digits = 15; digits <= 17; digits++) {
@@ -205,10 +203,47 @@ void buf_double(struct buf *buf, double value)
     add_neutral(buf, text);
 }
 
+/*
+ * The first of %.6g .. %.9g that reads back, without printf. With 24 bits in the value and at most
+ * 12 decimals, value · 10^k, its distance to a whole number and half the gap to the next float are
+ * exact. False: out of that range, or so near the middle of two floats that readers may differ.
+ */
+static bool add_short_float(struct buf *buf, float value)
+{
+    static const double ten[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
+    int exponent, decimals = 5;
+    double magnitude = fabs((double)value);
+    if (magnitude < 1e-4 || magnitude >= 1e5)
+        return false;
+    /* half the gap to the float above, and to the one below */
+    double below = frexp(magnitude, &exponent) > 0.5 ? 0.5 : 0.25;
+    double above = ldexp(0.5, exponent - 24);
+    below = ldexp(below, exponent - 24);
+    while (magnitude * ten[decimals] < 1e5)
+        decimals++;
+    while (magnitude * ten[decimals] >= 1e6)
+        decimals--;
+    for (int digits = 6; digits <= 9; digits++, decimals++) {
+        double exact = magnitude * ten[decimals];
+        double scaled = nearbyint(exact);
+        double off = fabs(scaled - exact);
+        if (off > above * ten[decimals])
+            continue;
+        if (off >= below * ten[decimals] || (float)(scaled / ten[decimals]) != (float)magnitude)
+            return false;
+        uint64_t whole = (uint64_t)scaled;
+        for (; decimals > 1 && whole % 10 == 0; decimals--)
+            whole /= 10;
+        add_decimal(buf, value < 0, whole, decimals);
+        return true;
+    }
+    return false;
+}
+
 void buf_float(struct buf *buf, float value)
 {
     double wide = (double)value;
-    if (add_special(buf, wide) || add_short(buf, wide, true))
+    if (add_special(buf, wide) || add_short_float(buf, value))
         return;
     char text[48];
     for (int digits = 6; digits <= 9; digits++) {

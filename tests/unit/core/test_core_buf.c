@@ -131,6 +131,34 @@ static void test_round_trip(void **state)
     buf_free(&buf);
 }
 
+/* The quick way of floats against the definition: the first of %.6g .. %.9g that reads back. */
+static void test_float_as_printf(void **state)
+{
+    struct buf buf;
+    struct rng rng = rng_make(6, RNG_TEST, 0);
+    print_message("seed 6\n");
+    buf_init(&buf, *state);
+    for (int i = 0; i < 200000; i++) {
+        char want[48];
+        float value;
+        /* 2^-14 .. 2^20; every other one at or beside a power of two */
+        uint32_t bits = (uint32_t)rng_next(&rng);
+        bits = (bits & 0x807fffffu) | (113 + (uint32_t)rng_below(&rng, 34)) << 23;
+        if (i % 2)
+            bits = (bits & 0xff800000u) + (uint32_t)rng_below(&rng, 5) - 2;
+        memcpy(&value, &bits, sizeof value);
+        if (value == truncf(value))
+            continue;
+        for (int digits = 6; digits <= 9; digits++) {
+            snprintf(want, sizeof want, "%.*g", digits, (double)value);
+            if (strtof(want, NULL) == value && (float)strtod(want, NULL) == value)
+                break;
+        }
+        assert_string_equal(as_float(&buf, value), want);
+    }
+    buf_free(&buf);
+}
+
 static void test_locale(void **state)
 {
     static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "C.UTF-8"};
@@ -228,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pieces, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_sticks, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_known_numbers, test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_float_as_printf, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_round_trip, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_locale, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_json, test_setup, test_teardown),
