@@ -115,8 +115,9 @@ static akin_status lay_out(struct build *b, akin_error *err)
     MEM_NEW(ix->ctx, p->rest, p->n);
     MEM_NEW(ix->ctx, p->length, p->n);
     MEM_NEW(ix->ctx, p->norm, p->n);
+    MEM_NEW(ix->ctx, p->least, p->n);
     ix->bytes = p->n * (KERN_PANEL * (p->quads * 4 + (int64_t)sizeof *p->ids) +
-                        4 * (int64_t)sizeof *p->norm) +
+                        5 * (int64_t)sizeof *p->norm) +
                 ix->n_wild * (int64_t)sizeof *ix->wild +
                 (ix->n_lists + 1) * (int64_t)sizeof *ix->list + (int64_t)sizeof *ix;
     if (ix->centroids)
@@ -217,6 +218,7 @@ void index_free(struct index *ix)
     mem_free(ctx, ix->panels.rest);
     mem_free(ctx, ix->panels.length);
     mem_free(ctx, ix->panels.norm);
+    mem_free(ctx, ix->panels.least);
     mem_free(ctx, ix->wild);
     mem_free(ctx, ix->list);
     mem_free(ctx, ix->centroids);

@@ -78,6 +78,10 @@ struct index_ask {
     const int32_t *exclude; /* (n_exclude) ascending */
     int32_t n_exclude;
     struct topk *top; /* started; what is found is pushed into it */
+    /* Cosine instead of score: (n_items) lengths of the items without bias; own, the state's. The
+     * bias is left out then, and the index must be exact. */
+    const double *norm;
+    double own;
 };
 /* The heart of both: the best of n_allowed allowed items (bitmap, NULL = all) for n askers, into
  * their tops, unsorted. */

@@ -23,6 +23,7 @@ struct index_panels {
     float *rest;    /* (n) at least the length of what the codes leave, in steps */
     float *length;  /* (n) at least the length of the codes */
     float *norm;    /* (n) at least the length of the items */
+    float *least;   /* (n) at most the length of each item, the bias left out */
 };
 
 struct index {
@@ -46,9 +47,11 @@ struct index {
 struct index_code {
     bool is_wild; /* out of the range of codes */
     bool is_zero;
+    bool is_cosine;
     double step, norm; /* norm: at least the length of the state, 1 for the bias included */
     double round;      /* at least the rounding of a score, beside factor·norm·(item's norm) */
     double factor;
+    double own;         /* what a cosine is multiplied by, beside the item's length */
     float rest, length; /* what a panel's rest and length add, in the product of both steps */
     int32_t offset;     /* 128·Σ codes: the panels' bytes are codes + 128 */
 };
@@ -83,17 +86,18 @@ static inline float index_coordinate(const struct index *ix, int32_t item, int32
 {
     return t < ix->v.k ? ix->v.items[(int64_t)item * ix->v.k + t] : ix->v.bias[item];
 }
-/* code (4·quads bytes) and *out of a state. */
-void index_encode(const struct index *ix, const float *state, int8_t *code, struct index_code *out);
+/* code (4·quads bytes) and *out of an asker's state. */
+void index_encode(const struct index *ix, const struct index_ask *ask, int8_t *code,
+                  struct index_code *out);
 /* Is item out of the range of codes? Else its length in *norm, bias included. */
 bool index_is_wild(const struct index *ix, int32_t item, float *norm);
-/* The least sum of bytes of panels [lo, lo + n) for which a score may reach `bound`. */
+/* The least sum of bytes of panels [lo, lo + n) for which a score, or cosine, may reach `bound`. */
 void index_limits(const struct index *ix, const struct index_code *c, float bound, int64_t lo,
                   int64_t n, int32_t *least);
 /* No item of length `norm` reaches `bound`. */
 static inline bool index_is_short(const struct index_code *c, float norm, float bound)
 {
-    return c->norm * (double)norm * c->factor + c->round < (double)bound;
+    return !c->is_cosine && c->norm * (double)norm * c->factor + c->round < (double)bound;
 }
 
 /* order (n): items that have codes, longest first, then by number. Makes ix->centroids of

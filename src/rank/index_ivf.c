@@ -281,7 +281,7 @@ static akin_status measure_block(void *arg, int64_t block, int worker, akin_erro
     int32_t *place = m->place + block * INDEX_RECALL_K;
     for (int j = 0; j < INDEX_RECALL_K; j++)
         place[j] = -1;
-    index_encode(ix, state, s->codes, &s->hunt[0].code);
+    index_encode(ix, &(struct index_ask){.state = state}, s->codes, &s->hunt[0].code);
     if (s->hunt[0].code.is_wild || s->hunt[0].code.is_zero)
         goto done; /* answered without lists */
     AKIN_TRY(index_probe(ix, s, state, INDEX_RECALL_K, ix->n_lists, list, &count, err));

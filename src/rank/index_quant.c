@@ -20,9 +20,12 @@
  * The sums of bytes are exact. |e|/d and |c| are kept per panel, the largest of its 16 items,
  * rounded up. The right side is computed in float: three products and two sums, of factors that
  * were rounded to float before, err by less than 2^-21 of the sum of the magnitudes of the terms;
- * 2^-20 of it and 1 are taken off. Magnitudes in (-1, 1)·2^40 and steps >= 2^-47 leave no room for
- * an overflow or a subnormal there, nor for an overflow of a score; items and states outside (or
- * not finite) are `wild` and scored one by one.
+ * 2^-20 of it and 2 are taken off (1 for the change to a whole number). Magnitudes in (-1, 1)·2^40
+ * and steps >= 2^-47 leave no room for an overflow or a subnormal there, nor for an overflow of a
+ * score; items and states outside (or not finite) are `wild` and scored one by one.
+ *
+ * A cosine is a score, bias left out, over |q|·|x|: the least |x| of a panel makes a limit of it.
+ * The k·2^-149 of its score are less than 2^-39 in units of steps, and in the other 1.
  *
  * The items of a panel share a step so that one integer limit serves all 16: next in order of
  * length, their largest coordinates are alike. Cost: O(n·k) once; a limit is some ten operations a
@@ -35,7 +38,8 @@
 
 #define RANGE 0x1p40f
 #define STEP_MIN 0x1p-47
-#define BEYOND 0x1p100f /* no score of items and states within RANGE */
+#define BEYOND 0x1p100f                        /* no score of items and states within RANGE */
+#define DOWN(x) ((float)((x) * (1 - 0x1p-22))) /* the float is not above x >= 0 */
 #define UP(x) ((float)((x) * (1 + 0x1p-22)) + 0x1p-100f) /* the float is not below x >= 0 */
 
 bool index_is_wild(const struct index *ix, int32_t item, float *norm)
@@ -76,7 +80,7 @@ static void quantise_panel(struct index *ix, int64_t panel)
     const int32_t *items = p->ids + panel * KERN_PANEL;
     int32_t n = 0;
     float largest = 0.0f, norm = 0.0f;
-    double rest = 0.0, length = 0.0;
+    double rest = 0.0, length = 0.0, least = INFINITY;
     memset(codes, 128, (size_t)(p->quads * 4 * KERN_PANEL));
     while (n < KERN_PANEL && items[n] >= 0)
         n++;
@@ -85,10 +89,12 @@ static void quantise_panel(struct index *ix, int64_t panel)
             largest = larger(largest, fabsf(index_coordinate(ix, items[i], t)));
     double step = step_of(largest);
     for (int32_t i = 0; i < n; i++) {
-        double e2 = 0.0, c2 = 0.0;
+        double e2 = 0.0, c2 = 0.0, x2 = 0.0;
         float own;
         for (int32_t t = 0; t < ix->dims; t++) {
-            double x = (double)index_coordinate(ix, items[i], t) / step;
+            double x = (double)index_coordinate(ix, items[i], t);
+            x2 += t < ix->v.k ? x * x : 0.0;
+            x /= step;
             int c = code_of(x);
             e2 += (x - c) * (x - c);
             c2 += (double)(c * c);
@@ -97,6 +103,7 @@ static void quantise_panel(struct index *ix, int64_t panel)
         index_is_wild(ix, items[i], &own);
         rest = e2 > rest ? e2 : rest;
         length = c2 > length ? c2 : length;
+        least = x2 < least ? x2 : least;
         norm = larger(norm, own);
     }
     p->inverse[panel] = (float)(1.0 / step);
@@ -104,6 +111,7 @@ static void quantise_panel(struct index *ix, int64_t panel)
     p->rest[panel] = UP(sqrt(rest) + sqrt((double)ix->dims) * 0x1p-40);
     p->length[panel] = UP(sqrt(length));
     p->norm[panel] = norm;
+    p->least[panel] = n > 0 ? DOWN(sqrt(least)) : 0.0f;
 }
 
 void index_quantise(struct index *ix, int64_t lo, int64_t hi)
@@ -112,9 +120,11 @@ void index_quantise(struct index *ix, int64_t lo, int64_t hi)
         quantise_panel(ix, p);
 }
 
-void index_encode(const struct index *ix, const float *state, int8_t *code, struct index_code *out)
+void index_encode(const struct index *ix, const struct index_ask *ask, int8_t *code,
+                  struct index_code *out)
 {
-    int32_t k = ix->v.k, n = ix->dims;
+    const float *state = ask->state;
+    int32_t k = ix->v.k, n = ask->norm ? k : ix->dims;
     float largest = n > k ? 1.0f : 0.0f;
     double norm = n > k ? 1.0 : 0.0, rest = 0.0;
     int64_t sum = 0;
@@ -145,6 +155,18 @@ void index_encode(const struct index *ix, const float *state, int8_t *code, stru
     out->rest = UP((1 + u) * steps);
     out->length = UP(sqrt(rest) + sqrt((double)n) * 0x1p-40 + u * steps);
     out->offset = (int32_t)(128 * sum);
+    out->is_cosine = ask->norm != NULL;
+    out->own = ask->own * (1 - 0x1p-40);
+}
+
+/*
+ * What a score must reach for each panel's items, as a factor of `length` (n): a cosine of `bound`
+ * or more, once rounded, is a score of at least bound·(1 - 2^-22)·|q|·|x|.
+ */
+static float reach_of(const struct index_code *c, float bound)
+{
+    double score = c->is_cosine ? (double)bound * (1 - 0x1p-22) * c->own : (double)bound - c->round;
+    return (float)(score / c->step);
 }
 
 /* Sums of codes are within ±2^30, so that a limit beyond is one at it; offsets fit in the rest. */
@@ -154,16 +176,18 @@ void index_limits(const struct index *ix, const struct index_code *c, float boun
     const float *inverse = ix->panels.inverse + lo;
     const float *rest = ix->panels.rest + lo;
     const float *length = ix->panels.length + lo;
-    if (!(fabsf(bound) < BEYOND)) { /* of a wild item, or none yet */
+    const float *norm = ix->panels.least + lo;
+    bool is_open = c->is_cosine && !(bound > 0.0f); /* the longest item decides there: all pass */
+    if (!(fabsf(bound) < BEYOND) || is_open) {      /* of a wild item, or none yet */
         for (int64_t p = 0; p < n; p++)
             least[p] = bound > 0.0f ? INT32_MAX : INT32_MIN;
         return;
     }
-    float reach = (float)(((double)bound - c->round) / c->step);
+    float reach = reach_of(c, bound);
     for (int64_t p = 0; p < n; p++) {
-        float high = reach * inverse[p];
+        float high = reach * inverse[p] * (c->is_cosine ? norm[p] : 1.0f);
         float error = c->rest * rest[p] + c->length * length[p];
-        float limit = (high - error) - ((fabsf(high) + error) * 0x1p-20f + 1.0f);
+        float limit = (high - error) - ((fabsf(high) + error) * 0x1p-20f + 2.0f);
         limit = limit > 1073741824.0f ? 1073741824.0f : limit;
         limit = limit < -1073741824.0f ? -1073741824.0f : limit;
         least[p] = (int32_t)limit + c->offset; /* towards 0: below 0 that is up, by less than 1 */

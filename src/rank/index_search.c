@@ -36,16 +36,22 @@ static void hunt_score(const struct index *ix, struct index_scratch *s, struct i
     float scores[INDEX_GATHER];
     int32_t n = h->n_pending;
     int64_t k = ix->v.k;
+    const double *norm = h->ask->norm;
+    bool has_bias = ix->v.bias && !norm;
     h->n_pending = 0;
     if (n == 0)
         return;
     for (int32_t i = 0; i < n; i++) {
         memcpy(s->rows + i * k, ix->v.items + h->pending[i] * k, (size_t)k * sizeof(float));
-        if (ix->v.bias)
+        if (has_bias)
             scores[i] = ix->v.bias[h->pending[i]];
     }
     ix->kern->pack(s->rows, k, n, k, s->packed);
-    ix->kern->gemm(1, n, k, h->ask->state, k, s->packed, scores, n, ix->v.bias != NULL);
+    ix->kern->gemm(1, n, k, h->ask->state, k, s->packed, scores, n, has_bias);
+    for (int32_t i = 0; i < n && norm; i++) {
+        double both = h->ask->own * norm[h->pending[i]];
+        scores[i] = both > 0 ? (float)((double)scores[i] / both) : UNSCORED;
+    }
     for (int32_t i = 0; i < n; i++) {
         if (scores[i] > UNSCORED)
             topk_push(h->top, h->pending[i], scores[i]);
@@ -222,7 +228,7 @@ static struct index_hunt *hunt_begin(const struct index *ix, struct index_scratc
     h->top = ask->top;
     h->allowed = allowed;
     h->n_pending = 0;
-    index_encode(ix, ask->state, s->codes + j * ix->panels.quads * 4, &h->code);
+    index_encode(ix, ask, s->codes + j * ix->panels.quads * 4, &h->code);
     return h;
 }
 
@@ -337,7 +343,7 @@ akin_status index_search(const struct index *ix, struct index_scratch *s, const 
 {
     akin_status status = AKIN_OK;
     struct topk top;
-    const struct index_ask ask = {state, exclude, n_exclude, &top};
+    const struct index_ask ask = {state, exclude, n_exclude, &top, NULL, 0};
     *count = 0;
     if (k < 0)
         AKIN_FAIL(AKIN_E_ARG, "index: k=%d (must be >= 0)", k);

@@ -2,8 +2,8 @@
  * Similar items: by the model's own measure, else the cosine of item vectors.
  *
  * Cosine = gemm product / (length · length), lengths summed in double when the ranker was made; an
- * item of length zero compares with nothing. Cost: one pass over the item vectors on one core; the
- * item itself never comes back.
+ * item of length zero compares with nothing. Cost: one pass over the index's bytes, or without an
+ * exact one over the item vectors, on one core; the item itself never comes back.
  */
 #include "rank/ranker.h"
 #include "rank/topk.h"
@@ -18,8 +18,8 @@ struct similar_job {
     int32_t *count;
 };
 
-static akin_status by_cosine(struct similar_job *job, struct rank_worker *w,
-                             const struct eligible *e, struct topk *t, akin_error *err)
+static akin_status by_tiles(struct similar_job *job, struct rank_worker *w,
+                            const struct eligible *e, struct topk *t, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct ranker *r = job->r;
@@ -38,6 +38,22 @@ static akin_status by_cosine(struct similar_job *job, struct rank_worker *w,
     }
 done:
     return status;
+}
+
+static akin_status by_cosine(struct similar_job *job, struct rank_worker *w,
+                             const struct eligible *e, struct topk *t, akin_error *err)
+{
+    struct ranker *r = job->r;
+    const struct asker *a = &w->asker[0];
+    const struct index_ask ask = {.state = r->v.items + (int64_t)job->item * r->v.k,
+                                  .exclude = w->out + a->out,
+                                  .n_exclude = a->n_out,
+                                  .top = t,
+                                  .norm = r->norm,
+                                  .own = r->norm[job->item]};
+    if (!r->index || index_lists(r->index) > 1 || !(ask.own > 0))
+        return by_tiles(job, w, e, t, err);
+    return index_fill(r->index, w->search, &ask, 1, e->ok, e->n_ok, err);
 }
 
 static akin_status similar_block(void *arg, int64_t block, int worker, akin_error *err)

@@ -1,6 +1,8 @@
 /* similar.c: cosine by definition, a model's own similarity, limits. */
 #include "toy.h"
 
+#include "rank/index.h"
+
 /* Items on a line: nearer is more similar; only neighbours within 3 are known. */
 static akin_status line_similar(const void *self, int32_t item, struct evidence *out,
                                 struct arena *scratch, akin_error *err)
@@ -97,6 +99,48 @@ static void test_cosine(void **state)
     toy_free(&toy);
 }
 
+/* The exact index and the pass over all floats (which approximate lists leave to it) agree, for
+ * items of very unlike lengths, in a filter and without. */
+static void test_cosine_index(void **state)
+{
+    akin_ctx *ctx = *state;
+    enum { ITEMS = 3000, TOP = 20 };
+    static const int32_t ks[] = {1, 3, 16, 33};
+    static const float scales[] = {1.0f, 1e-12f, 1e12f, 1e-25f};
+    const struct index_options lists = {.ivf_min = 1, .n_lists = 8};
+    for (int c = 0; c < 16; c++) {
+        struct toy toy;
+        struct ranker *r[2];
+        akin_error err;
+        uint64_t allowed[(ITEMS + 63) / 64];
+        int32_t k = ks[c / 4];
+        toy_init(&toy, TOY_VECTORS, ITEMS, k, c & 1, (uint64_t)c);
+        print_message("case %d\n", c);
+        for (int32_t i = 0; i < ITEMS; i++) {
+            for (int32_t t = 0; t < k; t++)
+                toy.vec[i * k + t] += (float)(toy_hash(&toy, 9, (uint64_t)(i * k + t)) % 999) / 999;
+            for (int32_t t = 0; t < k; t++)
+                toy.vec[i * k + t] *= scales[c % 4] * (i % 10 ? 1.0f : (float)(i % 1000) / 100);
+        }
+        for (size_t w = 0; w < sizeof allowed / sizeof *allowed; w++)
+            allowed[w] = toy_hash(&toy, 10, w) | toy_hash(&toy, 11, w);
+        assert_int_equal(ranker_create(ctx, &toy.scorer, &r[0], &err), AKIN_OK);
+        assert_int_equal(ranker_create_with(ctx, &toy.scorer, &lists, &r[1], &err), AKIN_OK);
+        for (int32_t item = 0; item < ITEMS; item += 61) {
+            struct rank_options opt = {.k = TOP, .allowed = item % 2 ? allowed : NULL};
+            struct ranked got[2][TOP];
+            int32_t n[2];
+            for (int way = 0; way < 2; way++)
+                assert_int_equal(rank_similar(r[way], item, &opt, got[way], &n[way], &err),
+                                 AKIN_OK);
+            assert_lists_equal(got[0], n[0], got[1], n[1]);
+        }
+        ranker_free(r[0]);
+        ranker_free(r[1]);
+        toy_free(&toy);
+    }
+}
+
 static void test_arguments(void **state)
 {
     akin_ctx *ctx = *state;
@@ -128,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_own, toy_setup, toy_teardown),
         cmocka_unit_test_setup_teardown(test_cosine, toy_setup, toy_teardown),
+        cmocka_unit_test_setup_teardown(test_cosine_index, toy_setup, toy_teardown),
         cmocka_unit_test_setup_teardown(test_arguments, toy_setup, toy_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
