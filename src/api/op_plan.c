@@ -6,6 +6,7 @@
 #include "api/pipeline.h"
 #include "core/json.h"
 #include "core/par.h"
+#include "live/live.h"
 #include "models/model.h"
 
 #include <string.h>
@@ -21,6 +22,25 @@ static const akin_param plan_rows[] = {
                "plan only `prepare` of these files, without a configuration"),
     PARAM_END,
 };
+
+/* What `serve` would do with a configuration. */
+static akin_status read_serve(struct op_call *call, const json_t *config, struct live_params *out,
+                              akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    static const char key[] = "approximate_from";
+    size_t n = 0;
+    json_t *given = json_object();
+    json_t *value = json_object_get(json_object_get(config, "serve"), key);
+    while (live_param_rows[n].name)
+        n++;
+    if (!given || (value && json_object_set(given, key, value) != 0))
+        AKIN_FAIL(AKIN_E_MEMORY, "plan: out of memory");
+    AKIN_TRY(param_parse("serve", live_param_rows, n, given, &call->arena, out, err));
+done:
+    json_decref(given);
+    return status;
+}
 
 /* Sustained rate of the fit kernels on one core, flop/s; low on purpose. */
 static const double FLOPS_PER_CORE = 2.5e10;
@@ -56,8 +76,8 @@ done:
 }
 
 static akin_status plan_train(struct op_call *call, const struct stage *s,
-                              const struct prepare_cost *data, json_t *rows, struct totals *totals,
-                              akin_error *err)
+                              const struct prepare_cost *data, const struct live_params *serve,
+                              json_t *rows, struct totals *totals, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct model_class *cls;
@@ -72,6 +92,12 @@ static akin_status plan_train(struct op_call *call, const struct stage *s,
     double disk = (double)data->n_rows * 20 + (double)data->n_items * 4 * 64;
     add_row(rows, totals, "train", s->name, view + bytes,
             flops / (FLOPS_PER_CORE * par_workers(call->ctx)), disk);
+    if (cls->scorer.vectors) {
+        int64_t from = serve->approximate_from;
+        bool is_large = from > 0 && data->n_items >= from;
+        json_object_set_new(json_array_get(rows, json_array_size(rows) - 1), "retrieval",
+                            json_string(is_large ? "lists" : "exact"));
+    }
 done:
     model_free(m);
     return status;
@@ -83,8 +109,10 @@ static akin_status plan_config(struct op_call *call, const char *path, json_t *r
     akin_status status = AKIN_OK;
     struct pipeline pipeline = {0};
     struct prepare_cost data = {0};
+    struct live_params serve;
     json_t *config = NULL;
     AKIN_TRY(yaml_read_file(call->ctx, path, &config, err));
+    AKIN_TRY(read_serve(call, config, &serve, err));
     AKIN_TRY(pipeline_build(call->ctx, config, &call->arena, &pipeline, err));
     for (int i = 0; i < pipeline.n_stages; i++) {
         const struct stage *s = &pipeline.stages[i];
@@ -93,7 +121,7 @@ static akin_status plan_config(struct op_call *call, const char *path, json_t *r
             add_row(rows, totals, s->stage, s->name, (double)data.peak_bytes, data.seconds,
                     (double)data.dataset_bytes);
         } else if (strcmp(s->stage, "train") == 0) {
-            AKIN_TRY(plan_train(call, s, &data, rows, totals, err));
+            AKIN_TRY(plan_train(call, s, &data, &serve, rows, totals, err));
         } else if (strcmp(s->stage, "split") == 0) {
             add_row(rows, totals, s->stage, s->name, 2.2 * (double)data.dataset_bytes,
                     (double)data.n_rows * 1e-7, (double)data.dataset_bytes);

@@ -325,6 +325,10 @@ static void render_plan(FILE *out, const json_t *r)
                 number_of(row, "disk_bytes") / 1e6);
     fprintf(out, "%-27s %10.0f %9.1f %10.0f\n", "at most, in all", number_of(r, "peak_bytes") / 1e6,
             number_of(r, "seconds"), number_of(r, "disk_bytes") / 1e6);
+    json_array_foreach(json_object_get(r, "stages"), i, row)
+        if (strcmp(text_of(row, "retrieval"), "lists") == 0)
+            fprintf(out, "served lists of %s will be approximate (serve: approximate_from)\n",
+                    text_of(row, "name"));
 }
 
 static void render_doctor(FILE *out, const json_t *r)

@@ -95,6 +95,11 @@ struct entry {
     struct generation *current, *previous; /* a reference each */
 };
 
+/* g's ranker, with the index that its number of items asks for. */
+akin_status retrieval_make(struct live *l, struct generation *g, akin_error *err);
+/* "retrieval":{"kind":"exact"|"lists"|"scores","recall":…,…} */
+void retrieval_json(struct jw *jw, const struct generation *g);
+
 /* ---- The list cache ---- */
 
 struct cache;

@@ -24,6 +24,8 @@ const akin_param live_param_rows[] = {
               "events of a history in a request, and newest of a user's that are used"),
     PARAM_INT(P, max_batch, "1000", 1, 100000, "", 0, "events or askers of one request"),
     PARAM_SIZE(P, cache_bytes, "64MiB", 0, 1e15, 0, "the list cache; 0 turns it off"),
+    PARAM_INT(P, approximate_from, "1000000", 0, 2000000000, "items", 0,
+              "items from which lists are approximate (recall@20 .95, measured); 0 = always exact"),
     PARAM_TEXT(P, fallback, NULL, 0,
                "model for those without a history; by default the most popular items"),
     PARAM_END,

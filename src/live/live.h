@@ -35,6 +35,7 @@ struct live_params {
     int64_t max_history;      /* events of a history in a request, or used of a user's */
     int64_t max_batch;        /* events, or askers, of a request */
     int64_t cache_bytes;      /* of the list cache, 0 = none */
+    int64_t approximate_from; /* items from which an approximate index finds lists, 0 = never */
     const char *fallback;     /* name of a model for askers without a history; NULL = popularity */
     struct rule_params rules; /* defaults of requests; rows of their own: rule_param_rows */
 };

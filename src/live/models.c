@@ -199,7 +199,7 @@ static akin_status generation_make(struct live *l, const char *name, const char 
     g->scorer = model_scorer(g->m);
     if (g->scorer.cls->vectors)
         g->scorer.cls->vectors(g->scorer.self, &g->vectors);
-    AKIN_TRY(ranker_create(l->ctx, &g->scorer, &g->ranker, err));
+    AKIN_TRY(retrieval_make(l, g, err));
     if (!l->catalog)
         AKIN_TRY(base_copy(l, g->m, err));
     AKIN_TRY(join_catalog(l, g, err));
@@ -352,6 +352,7 @@ static void generation_json(struct jw *jw, const struct generation *g)
     jw_close(jw, ']');
     jw_key(jw, "personal");
     jw_bool(jw, !(g->scorer.flags & SCORER_ITEMS_ONLY));
+    retrieval_json(jw, g);
 }
 
 akin_status live_models_json(struct live *l, struct buf *out, akin_error *err)

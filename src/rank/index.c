@@ -148,11 +148,11 @@ static akin_status check_options(const struct item_vectors *v, int32_t n_items,
         AKIN_FAIL(AKIN_E_ARG, "index: recall=%g (must be 0..1)", o->recall);
     if (o->n_lists < 0 || o->n_lists > INT32_MAX)
         AKIN_FAIL(AKIN_E_ARG, "index: n_lists=%" PRId64 " (must be 0..%d)", o->n_lists, INT32_MAX);
-    if (o->n_probe < 0 || o->ivf_min < 0 || o->n_states < 0)
+    if (o->n_probe < 0 || o->ivf_min < 0 || o->n_askers < 0)
         AKIN_FAIL(AKIN_E_ARG,
-                  "index: n_probe=%" PRId64 ", ivf_min=%" PRId64 ", n_states=%" PRId64
+                  "index: n_probe=%" PRId64 ", ivf_min=%" PRId64 ", n_askers=%" PRId64
                   " (must be >= 0)",
-                  o->n_probe, o->ivf_min, o->n_states);
+                  o->n_probe, o->ivf_min, o->n_askers);
 done:
     return status;
 }

@@ -21,17 +21,29 @@
 #include "rank/rank.h"
 #include "rank/topk.h"
 
+/* One asker. */
+struct index_ask {
+    const float *state;
+    const int32_t *exclude; /* (n_exclude) ascending */
+    int32_t n_exclude;
+    struct topk *top; /* of index_fill: started; what is found is pushed into it */
+    /* Cosine instead of score: (n_items) lengths of the items without bias; own, the state's. The
+     * bias is left out then, and the index must be exact. */
+    const double *norm;
+    double own;
+};
+
 struct index_options {
     int64_t ivf_min; /* items from which lists are made, 0 = never (exact) */
     int64_t n_lists; /* 0 = about 4·sqrt(items) */
     int64_t n_probe; /* 0 = the least that reaches `recall` on the sample */
     double recall;   /* wanted at k = 20, 0 = .95 */
     uint64_t seed;
-    /* askers to measure recall with, e.g. trained user vectors: (n_states, k), borrowed during the
-     * call; a seeded sample of them is used. NULL = sums of a few random items, as fold-in makes.
-     */
-    const float *states;
-    int64_t n_states;
+    /* askers to measure recall with, e.g. trained users, whose lists leave out what they have:
+     * (n_askers), borrowed during the call; a seeded sample of them is used. NULL = sums of a few
+     * random items, as fold-in makes. */
+    const struct index_ask *askers;
+    int64_t n_askers;
 };
 
 struct index;
@@ -72,17 +84,6 @@ akin_status index_search_many(const struct index *ix, struct index_scratch *s, c
                               int64_t n, int32_t k, struct ranked *out, int32_t *counts,
                               akin_error *err);
 
-/* One asker of index_fill. */
-struct index_ask {
-    const float *state;
-    const int32_t *exclude; /* (n_exclude) ascending */
-    int32_t n_exclude;
-    struct topk *top; /* started; what is found is pushed into it */
-    /* Cosine instead of score: (n_items) lengths of the items without bias; own, the state's. The
-     * bias is left out then, and the index must be exact. */
-    const double *norm;
-    double own;
-};
 /* The heart of both: the best of n_allowed allowed items (bitmap, NULL = all) for n askers, into
  * their tops, unsorted. */
 akin_status index_fill(const struct index *ix, struct index_scratch *s, const struct index_ask *ask,

@@ -110,9 +110,10 @@ akin_status index_measure(struct index *ix, const struct index_options *options,
 
 /* The n most promising lists for a state, best first, into s->order. */
 void index_order(const struct index *ix, struct index_scratch *s, const float *state, int64_t n);
-/* index_search over n_probe lists, without filters; the order of the lists stays in s->order. */
-akin_status index_probe(const struct index *ix, struct index_scratch *s, const float *state,
-                        int32_t k, int64_t n_probe, struct ranked *out, int32_t *count,
-                        akin_error *err);
+/* index_search over n_probe lists for an asker (its top is not used); the order of the lists stays
+ * in s->order. */
+akin_status index_probe(const struct index *ix, struct index_scratch *s,
+                        const struct index_ask *asker, int32_t k, int64_t n_probe,
+                        struct ranked *out, int32_t *count, akin_error *err);
 
 #endif

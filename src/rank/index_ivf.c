@@ -243,29 +243,30 @@ struct measure {
     const struct index_options *options;
     const int32_t *list_of;
     struct index_scratch **scratch; /* (workers) */
-    float *states;                  /* (ASKERS, k) */
+    struct index_ask *asker;        /* (n) */
+    float *states;                  /* (n, k) of made ones */
     int32_t *place;                 /* (ASKERS, INDEX_RECALL_K) of a true item's list, or -1 */
     int64_t n;
 };
 
-static void make_states(struct measure *m)
+static void make_askers(struct measure *m)
 {
     const struct index *ix = m->ix;
     const struct index_options *o = m->options;
     int64_t k = ix->v.k;
     for (int64_t j = 0; j < m->n; j++) {
-        float *state = m->states + j * k;
-        if (o->states) {
-            int64_t row = spread(o->seed, UINT64_MAX - 1, j, m->n, o->n_states);
-            memcpy(state, o->states + row * k, (size_t)k * sizeof *state);
+        if (o->askers) {
+            m->asker[j] = o->askers[spread(o->seed, UINT64_MAX - 1, j, m->n, o->n_askers)];
             continue;
         }
+        float *state = m->states + j * k;
         struct rng rng = rng_make(o->seed, RNG_SAMPLE, UINT64_MAX / 2 + (uint64_t)j);
         memset(state, 0, (size_t)k * sizeof *state);
         for (int i = 0; i < ASKER_ITEMS; i++) {
             int64_t item = (int64_t)rng_below(&rng, (uint64_t)ix->n_items);
             ix->kern->axpy(1.0f, ix->v.items + item * k, state, k);
         }
+        m->asker[j] = (struct index_ask){.state = state};
     }
 }
 
@@ -277,14 +278,14 @@ static akin_status measure_block(void *arg, int64_t block, int worker, akin_erro
     struct index_scratch *s = m->scratch[worker];
     struct ranked list[INDEX_RECALL_K];
     int32_t count;
-    const float *state = m->states + block * ix->v.k;
+    const struct index_ask *asker = &m->asker[block];
     int32_t *place = m->place + block * INDEX_RECALL_K;
     for (int j = 0; j < INDEX_RECALL_K; j++)
         place[j] = -1;
-    index_encode(ix, &(struct index_ask){.state = state}, s->codes, &s->hunt[0].code);
+    index_encode(ix, asker, s->codes, &s->hunt[0].code);
     if (s->hunt[0].code.is_wild || s->hunt[0].code.is_zero)
         goto done; /* answered without lists */
-    AKIN_TRY(index_probe(ix, s, state, INDEX_RECALL_K, ix->n_lists, list, &count, err));
+    AKIN_TRY(index_probe(ix, s, asker, INDEX_RECALL_K, ix->n_lists, list, &count, err));
     for (int32_t l = 0; l < ix->n_lists; l++) {
         for (int32_t j = 0; j < count; j++) {
             if (m->list_of[list[j].item] == s->order[l].item)
@@ -328,20 +329,23 @@ akin_status index_measure(struct index *ix, const struct index_options *options,
     akin_status status = AKIN_OK;
     int workers = par_workers(ix->ctx);
     struct measure m = {.ix = ix, .options = options, .list_of = list_of, .n = ASKERS};
-    if (options->states && options->n_states < m.n)
-        m.n = options->n_states;
+    if (options->askers && options->n_askers < m.n)
+        m.n = options->n_askers;
     MEM_ZERO(ix->ctx, m.scratch, workers);
     for (int w = 0; w < workers; w++)
         AKIN_TRY(index_scratch_create(ix, ix->ctx, &m.scratch[w], err));
-    MEM_NEW(ix->ctx, m.states, m.n * ix->v.k);
+    MEM_NEW(ix->ctx, m.asker, m.n);
+    if (!options->askers)
+        MEM_NEW(ix->ctx, m.states, m.n * ix->v.k);
     MEM_NEW(ix->ctx, m.place, m.n * INDEX_RECALL_K);
-    make_states(&m);
+    make_askers(&m);
     AKIN_TRY(par_for(ix->ctx, m.n, measure_block, &m, err));
     AKIN_TRY(choose_probes(ix, &m, err));
 done:
     for (int w = 0; m.scratch && w < workers; w++)
         index_scratch_free(m.scratch[w]);
     mem_free(ix->ctx, m.scratch);
+    mem_free(ix->ctx, m.asker);
     mem_free(ix->ctx, m.states);
     mem_free(ix->ctx, m.place);
     return status;

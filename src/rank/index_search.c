@@ -252,16 +252,17 @@ static akin_status hunt_lists(const struct index *ix, struct index_scratch *s, i
     return run(ix, s, 1, n_probe, n_probe, err);
 }
 
-akin_status index_probe(const struct index *ix, struct index_scratch *s, const float *state,
-                        int32_t k, int64_t n_probe, struct ranked *out, int32_t *count,
-                        akin_error *err)
+akin_status index_probe(const struct index *ix, struct index_scratch *s,
+                        const struct index_ask *asker, int32_t k, int64_t n_probe,
+                        struct ranked *out, int32_t *count, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct topk top;
-    const struct index_ask ask = {.state = state, .top = &top};
+    struct index_ask ask = *asker;
+    ask.top = &top;
     topk_init(&top, out, k);
     hunt_wild(ix, s, hunt_begin(ix, s, 0, &ask, NULL));
-    index_order(ix, s, state, n_probe);
+    index_order(ix, s, ask.state, n_probe);
     AKIN_TRY(run(ix, s, 1, n_probe, n_probe, err));
     topk_sort(&top);
     *count = top.n;

@@ -46,6 +46,9 @@ struct index_options;
 akin_status ranker_create_with(akin_ctx *ctx, const struct scorer *scorer,
                                const struct index_options *options, struct ranker **out,
                                akin_error *err);
+/* NULL = none: scores of all items decide. */
+struct index;
+const struct index *ranker_index(const struct ranker *r);
 /* A ranker for another thread with a context of its own: what was prepared is shared with base,
  * which must outlive it. Cost: constant. Fails: E_MEMORY. */
 akin_status ranker_fork(const struct ranker *base, akin_ctx *ctx, struct ranker **out,

@@ -145,6 +145,11 @@ akin_status ranker_create(akin_ctx *ctx, const struct scorer *scorer, struct ran
     return ranker_create_with(ctx, scorer, &(struct index_options){0}, out, err);
 }
 
+const struct index *ranker_index(const struct ranker *r)
+{
+    return r->index;
+}
+
 akin_status ranker_fork(const struct ranker *base, akin_ctx *ctx, struct ranker **out,
                         akin_error *err)
 {

@@ -469,7 +469,10 @@ static void test_measured_on_states(void **state)
     struct world w;
     clustered(&w, 5000, 16, 20, 2);
     /* askers who are items: their lists are near, so that few probes do */
-    struct index_options o = {.ivf_min = 1, .seed = 4, .states = w.items, .n_states = 100};
+    struct index_ask askers[100];
+    struct index_options o = {.ivf_min = 1, .seed = 4, .askers = askers, .n_askers = 100};
+    for (int64_t j = 0; j < 100; j++)
+        askers[j] = (struct index_ask){.state = w.items + j * w.k};
     struct index *ix = create(ctx, &w, &o);
     assert_true(index_recall(ix) >= 0.95);
     index_free(ix);
