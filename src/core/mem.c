@@ -12,26 +12,20 @@
  * Kept blocks go as soon as they would lift `held` over the largest `used` ever, over the limit,
  * or when the system has no more: keeping never makes a process larger than its peak.
  *
- * Cost: a malloc and three relaxed atomics a small block; a lock only for large ones. Growing a
- * large block moves page tables (mremap), not bytes, and never holds both copies.
+ * Cost: a malloc and three relaxed atomics a small block; for large ones (mem_large.c) a lock.
+ * Growing a large block moves page tables (mremap), not bytes, and never holds both copies.
  */
-#include "core/mem.h"
+#include "core/mem_impl.h"
 
 #include "core/ctx.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define MEM_LINE 64
 #define MEM_LARGE ((int64_t)4 << 20)
-#define MEM_HUGE ((int64_t)2 << 20)
 #define MEM_MAX (INT64_MAX / 4) /* sums of sizes cannot overflow */
-#define MEM_KEPT_MAX 32
-#define MEM_MAGIC 0x6b696e41u
 /* The address sanitizer is at work: gcc says so by a macro, clang by a feature. */
 #if defined(__SANITIZE_ADDRESS__)
 #define MEM_EXACT
@@ -40,30 +34,6 @@
 #define MEM_EXACT
 #endif
 #endif
-
-struct mem_head {
-    void *base;     /* what malloc or mmap gave */
-    int64_t size;   /* bytes asked for */
-    int64_t total;  /* bytes held, header and padding included */
-    uint32_t magic; /* catches foreign pointers and overruns from below */
-    uint32_t large;
-    unsigned char pad[MEM_LINE - 32];
-};
-_Static_assert(sizeof(struct mem_head) == MEM_LINE, "the header is one line");
-
-struct mem {
-    int64_t limit; /* 0 = none */
-    int64_t page;
-    _Atomic int64_t used;
-    _Atomic int64_t held;
-    _Atomic int64_t peak;
-    _Atomic int64_t peak_ever; /* not touched by mem_peak_reset */
-    _Atomic int64_t fail_at;
-    _Atomic int64_t kept_bytes;
-    pthread_mutex_t lock;                /* guards what follows */
-    struct mem_head *kept[MEM_KEPT_MAX]; /* oldest first */
-    int n_kept;
-};
 
 akin_status mem_create(int64_t limit_bytes, struct mem **out, akin_error *err)
 {
@@ -85,38 +55,11 @@ done:
     return status;
 }
 
-static void large_unmap(struct mem_head *head)
-{
-    void *base = head->base;
-    size_t total = (size_t)head->total;
-    munmap(base, total);
-}
-
-/* Drops kept blocks, oldest first, until at most target bytes are held; true if any went. */
-static bool mem_trim(struct mem *mem, int64_t target)
-{
-    bool dropped = false;
-    pthread_mutex_lock(&mem->lock);
-    int n = 0;
-    while (n < mem->n_kept && atomic_load_explicit(&mem->held, memory_order_relaxed) > target) {
-        struct mem_head *head = mem->kept[n++];
-        int64_t total = head->total;
-        large_unmap(head);
-        atomic_fetch_sub_explicit(&mem->held, total, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&mem->kept_bytes, total, memory_order_relaxed);
-        dropped = true;
-    }
-    mem->n_kept -= n;
-    memmove(mem->kept, mem->kept + n, (size_t)mem->n_kept * sizeof mem->kept[0]);
-    pthread_mutex_unlock(&mem->lock);
-    return dropped;
-}
-
 void mem_destroy(struct mem *mem)
 {
     if (!mem)
         return;
-    mem_trim(mem, -1);
+    large_trim(mem, -1);
     pthread_mutex_destroy(&mem->lock);
     free(mem);
 }
@@ -169,8 +112,7 @@ static void raise_to(_Atomic int64_t *peak, int64_t value)
     }
 }
 
-/* Claims bytes under the limit, dropping kept blocks if need be. */
-static bool mem_claim(struct mem *mem, int64_t bytes)
+bool mem_claim(struct mem *mem, int64_t bytes)
 {
     int64_t limit = mem->limit > 0 ? mem->limit : INT64_MAX;
     for (;;) {
@@ -180,17 +122,17 @@ static bool mem_claim(struct mem *mem, int64_t bytes)
                                                       memory_order_relaxed, memory_order_relaxed))
                 return true;
         }
-        if (bytes > limit || !mem_trim(mem, limit - bytes))
+        if (bytes > limit || !large_trim(mem, limit - bytes))
             return false;
     }
 }
 
-static void mem_unclaim(struct mem *mem, int64_t bytes)
+void mem_unclaim(struct mem *mem, int64_t bytes)
 {
     atomic_fetch_sub_explicit(&mem->held, bytes, memory_order_relaxed);
 }
 
-static void mem_count(struct mem *mem, int64_t bytes)
+void mem_count(struct mem *mem, int64_t bytes)
 {
     int64_t used = atomic_fetch_add_explicit(&mem->used, bytes, memory_order_relaxed) + bytes;
     raise_to(&mem->peak, used);
@@ -198,8 +140,13 @@ static void mem_count(struct mem *mem, int64_t bytes)
     if (atomic_load_explicit(&mem->kept_bytes, memory_order_relaxed) > 0) {
         int64_t peak = atomic_load_explicit(&mem->peak_ever, memory_order_relaxed);
         if (mem_held(mem) > peak)
-            mem_trim(mem, peak);
+            large_trim(mem, peak);
     }
+}
+
+void mem_uncount(struct mem *mem, int64_t bytes)
+{
+    atomic_fetch_sub_explicit(&mem->used, bytes, memory_order_relaxed);
 }
 
 static struct mem_head *head_of(void *p)
@@ -208,17 +155,6 @@ static struct mem_head *head_of(void *p)
     if (head->magic != MEM_MAGIC)
         abort(); /* not ours, freed twice, or overrun: going on would corrupt the heap */
     return head;
-}
-
-static void *head_set(void *p, void *base, int64_t size, int64_t total, uint32_t large)
-{
-    struct mem_head *head = (struct mem_head *)(void *)((char *)p - MEM_LINE);
-    head->base = base;
-    head->size = size;
-    head->total = total;
-    head->magic = MEM_MAGIC;
-    head->large = large;
-    return p;
 }
 
 static void *small_alloc(struct mem *mem, int64_t size)
@@ -238,7 +174,7 @@ static void *small_alloc(struct mem *mem, int64_t size)
         base = NULL;
 #else
     base = malloc((size_t)total);
-    if (!base && mem_trim(mem, 0))
+    if (!base && large_trim(mem, 0))
         base = malloc((size_t)total);
 #endif
     if (!base) {
@@ -250,83 +186,7 @@ static void *small_alloc(struct mem *mem, int64_t size)
 #if defined(MEM_EXACT)
     at = (uintptr_t)base + MEM_LINE;
 #endif
-    return head_set((char *)base + (at - (uintptr_t)base), base, size, total, 0);
-}
-
-/* The header has a page of its own before the aligned data. */
-static int64_t large_total(const struct mem *mem, int64_t size)
-{
-    return mem->page + (size + mem->page - 1) / mem->page * mem->page;
-}
-
-/* Maps total bytes so that base + page is 2 MiB aligned; returns base or NULL. */
-static char *large_map(const struct mem *mem, int64_t total)
-{
-    size_t span = (size_t)(total + MEM_HUGE);
-    char *raw = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (raw == MAP_FAILED)
-        return NULL;
-    uintptr_t data = (uintptr_t)raw + (uintptr_t)mem->page;
-    data = (data + (uintptr_t)MEM_HUGE - 1) & ~((uintptr_t)MEM_HUGE - 1);
-    size_t before = (size_t)(data - (uintptr_t)mem->page - (uintptr_t)raw);
-    char *base = raw + before;
-    if (before > 0)
-        munmap(raw, before);
-    size_t after = span - before - (size_t)total;
-    if (after > 0)
-        munmap(base + total, after);
-#if defined(MADV_HUGEPAGE)
-    madvise(base, (size_t)total, MADV_HUGEPAGE); /* all of it: mremap wants one mapping */
-#endif
-    return base;
-}
-
-/* A kept block of total bytes or up to a quarter more, the tightest; NULL if none. */
-static struct mem_head *kept_take(struct mem *mem, int64_t total)
-{
-    struct mem_head *head = NULL;
-    pthread_mutex_lock(&mem->lock);
-    int best = -1;
-    for (int i = 0; i < mem->n_kept; i++) {
-        int64_t have = mem->kept[i]->total;
-        if (have >= total && have - total <= total / 4 &&
-            (best < 0 || have < mem->kept[best]->total))
-            best = i;
-    }
-    if (best >= 0) {
-        head = mem->kept[best];
-        mem->n_kept--;
-        memmove(mem->kept + best, mem->kept + best + 1,
-                (size_t)(mem->n_kept - best) * sizeof mem->kept[0]);
-        atomic_fetch_sub_explicit(&mem->kept_bytes, head->total, memory_order_relaxed);
-        head->magic = MEM_MAGIC;
-    }
-    pthread_mutex_unlock(&mem->lock);
-    return head;
-}
-
-static void *large_alloc(struct mem *mem, int64_t size, bool *fresh)
-{
-    int64_t total = large_total(mem, size);
-    struct mem_head *head = kept_take(mem, total);
-    if (head) {
-        *fresh = false;
-        head->size = size;
-        mem_count(mem, head->total);
-        return (char *)head + MEM_LINE;
-    }
-    if (!mem_claim(mem, total))
-        return NULL;
-    char *base = large_map(mem, total);
-    if (!base && mem_trim(mem, 0))
-        base = large_map(mem, total);
-    if (!base) {
-        mem_unclaim(mem, total);
-        return NULL;
-    }
-    *fresh = true;
-    mem_count(mem, total);
-    return head_set(base + mem->page, base, size, total, 1);
+    return mem_head_set((char *)base + (at - (uintptr_t)base), base, size, total, 0);
 }
 
 static bool mem_bytes(int64_t n, int64_t size, int64_t *out)
@@ -381,27 +241,6 @@ void *mem_zalloc(akin_ctx *ctx, int64_t n, int64_t size, akin_error *err)
     return alloc_block(ctx, n, size, true, err);
 }
 
-/* Keeps a freed large block; the oldest goes if the list is full. */
-static void kept_put(struct mem *mem, struct mem_head *head)
-{
-    struct mem_head *old = NULL;
-    head->magic = 0; /* nobody's: freeing it again is caught */
-    pthread_mutex_lock(&mem->lock);
-    if (mem->n_kept == MEM_KEPT_MAX) {
-        old = mem->kept[0];
-        mem->n_kept--;
-        memmove(mem->kept, mem->kept + 1, (size_t)mem->n_kept * sizeof mem->kept[0]);
-        atomic_fetch_sub_explicit(&mem->kept_bytes, old->total, memory_order_relaxed);
-    }
-    mem->kept[mem->n_kept++] = head;
-    atomic_fetch_add_explicit(&mem->kept_bytes, head->total, memory_order_relaxed);
-    pthread_mutex_unlock(&mem->lock);
-    if (old) {
-        mem_unclaim(mem, old->total);
-        large_unmap(old);
-    }
-}
-
 void mem_free(akin_ctx *ctx, void *p)
 {
     if (!p)
@@ -409,48 +248,15 @@ void mem_free(akin_ctx *ctx, void *p)
     struct mem *mem = ctx->mem;
     struct mem_head *head = head_of(p);
     int64_t total = head->total;
-    atomic_fetch_sub_explicit(&mem->used, total, memory_order_relaxed);
+    mem_uncount(mem, total);
     if (head->large) {
-        kept_put(mem, head);
+        large_keep(mem, head);
     } else {
         void *base = head->base;
         head->magic = 0;
         mem_unclaim(mem, total);
         free(base);
     }
-}
-
-/* Shrinks or grows a large block without copying; NULL if that cannot be. */
-static void *large_resize(struct mem *mem, struct mem_head *head, int64_t size)
-{
-    char *base = head->base;
-    int64_t old = head->total;
-    int64_t total = large_total(mem, size);
-    char *moved;
-    if (total <= old) {
-        if (total < old && munmap(base + total, (size_t)(old - total)) != 0)
-            return NULL;
-        mem_unclaim(mem, old - total);
-        atomic_fetch_sub_explicit(&mem->used, old - total, memory_order_relaxed);
-        return head_set(base + mem->page, base, size, total, 1);
-    }
-    if (!mem_claim(mem, total - old))
-        return NULL;
-    moved = mremap(base, (size_t)old, (size_t)total, 0);
-    if (moved == MAP_FAILED) {
-        char *target = large_map(mem, total);
-        if (target) {
-            moved = mremap(base, (size_t)old, (size_t)total, MREMAP_MAYMOVE | MREMAP_FIXED, target);
-            if (moved == MAP_FAILED)
-                munmap(target, (size_t)total);
-        }
-    }
-    if (moved == MAP_FAILED) {
-        mem_unclaim(mem, total - old);
-        return NULL;
-    }
-    mem_count(mem, total - old);
-    return head_set(moved + mem->page, moved, size, total, 1);
 }
 
 void *mem_resize(akin_ctx *ctx, void *p, int64_t n, int64_t size, akin_error *err)
