@@ -1,4 +1,4 @@
-/* Shared by ials.c (the model) and ials_fit.c (its training) only. */
+/* Shared by ials.c (the model) and its training (ials_fit.h) only. */
 #ifndef AKIN_MODELS_IALS_H
 #define AKIN_MODELS_IALS_H
 

@@ -2,7 +2,7 @@
  * ials by its definition: the objective in plain double, which no half-step may raise; normal
  * equations of the rows; loss as reported; fold-in, explain, warm start, tolerance, cold rows.
  *
- * The training file is included, not linked: its half-steps are what is tested.
+ * The training file is included, not linked: the test makes a fit by its parts.
  */
 #include "../../../src/models/ials_fit.c"
 
@@ -146,23 +146,23 @@ static void test_never_rises(void **state)
         bed_make(&b, 2);
         struct model *m = bed_model(&b, settings[c]);
         bed_fit(&b, m, NULL); /* for ids and sizes; its state is not used */
-        struct fit f = {.ctx = b.ctx, .m = m, .tv = &b.tv, .p = m->params, .comm = b.tv.comm};
+        struct ials_fit f = {.ctx = b.ctx, .m = m, .tv = &b.tv, .p = m->params, .comm = b.tv.comm};
         f.k = ials_width(f.p);
-        f.users = (struct side){
+        f.users = (struct ials_side){
             .rows = &b.tv.by_user, .n = m->users.n, .n_other = m->items.n, .hi = m->users.n};
-        f.items = (struct side){.is_items = true,
-                                .rows = &b.tv.by_item,
-                                .n = m->items.n,
-                                .n_other = m->users.n,
-                                .hi = m->items.n};
+        f.items = (struct ials_side){.is_items = true,
+                                     .rows = &b.tv.by_item,
+                                     .n = m->items.n,
+                                     .n_other = m->users.n,
+                                     .hi = m->items.n};
         assert_int_equal(fit_alloc(&f, &b.err), AKIN_OK);
         assert_int_equal(start_random(&f, &b.err), AKIN_OK);
         int how = (int)f.p->solver;
         double last = (double)INFINITY;
         for (int step = 0; step < 12; step++) {
-            struct side *solved = step % 2 ? &f.users : &f.items;
-            struct side *fixed = step % 2 ? &f.items : &f.users;
-            assert_int_equal(half_step(&f, solved, fixed, how, &b.err), AKIN_OK);
+            struct ials_side *solved = step % 2 ? &f.users : &f.items;
+            struct ials_side *fixed = step % 2 ? &f.items : &f.users;
+            assert_int_equal(ials_half_step(&f, solved, fixed, how, &b.err), AKIN_OK);
             double now = objective(&b.tv.by_user, f.p, f.k, f.users.X, f.items.X,
                                    fixed == &f.users ? f.users.offset : NULL,
                                    fixed == &f.items ? f.items.offset : NULL);
