@@ -1,171 +1,19 @@
 /*
  * Inputs. Plain files are read with pread, not mapped: a map's page faults cost more than the copy,
- * and a file cut while mapped would end the process. Compressed files and pipes are streams.
- * zstd and gzip are recognised by their magic, not by their names. Multi-member gzip and
- * multi-frame zstd files are read whole. Cost: one copy of the bytes.
+ * and a file cut while mapped would end the process. Compressed files and pipes are streams
+ * (input_stream.c), recognised by their magic, not by their names. Cost: one copy of the bytes.
  */
-#include "data/input.h"
+#include "data/input_impl.h"
 
-#include "core/hash.h"
 #include "core/par.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
-enum input_kind { INPUT_FILE, INPUT_PIPE, INPUT_GZIP, INPUT_ZSTD, INPUT_MEMORY, INPUT_MADE };
-enum { INPUT_RAW = 1 << 18 };
 static const int64_t hash_block = (int64_t)1 << 20; /* as ingest sums sources */
-
-struct input {
-    akin_ctx *ctx;
-    enum input_kind kind;
-    char *path; /* owned */
-    char *name; /* owned */
-    int fd;     /* -1 = memory */
-    int64_t size;
-    _Atomic int64_t consumed;
-    const char *bytes;  /* MEMORY: borrowed */
-    input_make_fn make; /* MADE */
-    void *make_arg;     /* borrowed */
-    char *head;         /* owned, INPUT_HEAD */
-    int64_t head_size;
-    int64_t head_used; /* streams: bytes of head already given out */
-    char *raw;         /* owned: compressed bytes */
-    int64_t raw_size;
-    int64_t raw_at;
-    bool raw_end;
-    bool frame_open; /* a gzip member or zstd frame has begun and not ended */
-    z_stream gz;
-    bool gz_ready;
-    ZSTD_DStream *zs;
-    struct hash_state *hash; /* streams */
-    uint64_t hash_value;
-    bool hash_done;
-};
-
-static akin_status raw_fill(struct input *in, char *out, int64_t size, int64_t *got,
-                            akin_error *err)
-{
-    *got = 0;
-    while (*got < size) {
-        ssize_t n = read(in->fd, out + *got, (size_t)(size - *got));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set(err, AKIN_E_IO, __FILE__, __LINE__, "%s: cannot read: %s", in->path,
-                             strerror(errno));
-        if (n == 0)
-            break;
-        if (in->hash)
-            hash_add(in->hash, out + *got, (size_t)n);
-        *got += n;
-    }
-    atomic_fetch_add_explicit(&in->consumed, *got, memory_order_relaxed);
-    return AKIN_OK;
-}
-
-static akin_status raw_more(struct input *in, akin_error *err)
-{
-    if (in->raw_at < in->raw_size || in->raw_end)
-        return AKIN_OK;
-    in->raw_at = 0;
-    akin_status status = raw_fill(in, in->raw, INPUT_RAW, &in->raw_size, err);
-    if (status == AKIN_OK && in->raw_size == 0)
-        in->raw_end = true;
-    return status;
-}
-
-static akin_status gzip_read(struct input *in, char *out, int64_t size, int64_t *got,
-                             akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    *got = 0;
-    while (*got < size) {
-        AKIN_TRY(raw_more(in, err));
-        if (in->raw_at == in->raw_size) {
-            if (in->frame_open)
-                AKIN_FAIL(AKIN_E_INPUT, "%s: the gzip stream is cut short", in->path);
-            break;
-        }
-        if (!in->frame_open) {
-            if (inflateReset(&in->gz) != Z_OK)
-                AKIN_FAIL(AKIN_E_INTERNAL, "%s: gzip reset failed", in->path);
-            in->frame_open = true;
-        }
-        in->gz.next_in = (unsigned char *)in->raw + in->raw_at;
-        in->gz.avail_in = (unsigned)(in->raw_size - in->raw_at);
-        int64_t want = size - *got < INPUT_HEAD ? size - *got : INPUT_HEAD;
-        in->gz.next_out = (unsigned char *)out + *got;
-        in->gz.avail_out = (unsigned)want;
-        int rc = inflate(&in->gz, Z_NO_FLUSH);
-        in->raw_at = in->raw_size - (int64_t)in->gz.avail_in;
-        *got += want - (int64_t)in->gz.avail_out;
-        if (rc == Z_STREAM_END)
-            in->frame_open = false;
-        else if (rc != Z_OK && rc != Z_BUF_ERROR)
-            AKIN_FAIL(AKIN_E_INPUT, "%s: bad gzip data near byte %" PRId64, in->path,
-                      (int64_t)in->consumed);
-    }
-done:
-    return status;
-}
-
-static akin_status zstd_read(struct input *in, char *out, int64_t size, int64_t *got,
-                             akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    *got = 0;
-    while (*got < size) {
-        AKIN_TRY(raw_more(in, err));
-        bool is_end = in->raw_at == in->raw_size;
-        if (is_end && !in->frame_open)
-            break;
-        ZSTD_inBuffer from = {in->raw, (size_t)in->raw_size, (size_t)in->raw_at};
-        ZSTD_outBuffer to = {out, (size_t)size, (size_t)*got};
-        size_t rc = ZSTD_decompressStream(in->zs, &to, &from);
-        if (ZSTD_isError(rc))
-            AKIN_FAIL(AKIN_E_INPUT, "%s: bad zstd data near byte %" PRId64 ": %s", in->path,
-                      (int64_t)in->consumed, ZSTD_getErrorName(rc));
-        bool moved = (int64_t)from.pos != in->raw_at || (int64_t)to.pos != *got;
-        in->raw_at = (int64_t)from.pos;
-        *got = (int64_t)to.pos;
-        in->frame_open = rc != 0;
-        if (is_end && in->frame_open && !moved)
-            AKIN_FAIL(AKIN_E_INPUT, "%s: the zstd stream is cut short", in->path);
-    }
-done:
-    return status;
-}
-
-static akin_status made_read(struct input *in, char *out, int64_t size, int64_t *got,
-                             akin_error *err)
-{
-    akin_status status = in->make(in->make_arg, out, size, got, err);
-    if (status == AKIN_OK)
-        hash_add(in->hash, out, (size_t)*got);
-    return status;
-}
-
-static akin_status stream_read(struct input *in, char *out, int64_t size, int64_t *got,
-                               akin_error *err)
-{
-    switch (in->kind) {
-    case INPUT_MADE:
-        return made_read(in, out, size, got, err);
-    case INPUT_GZIP:
-        return gzip_read(in, out, size, got, err);
-    case INPUT_ZSTD:
-        return zstd_read(in, out, size, got, err);
-    default:
-        return raw_fill(in, out, size, got, err);
-    }
-}
 
 akin_status input_read(struct input *in, char *out, int64_t size, int64_t *got, akin_error *err)
 {
@@ -235,39 +83,6 @@ static akin_status input_names(struct input *in, const char *path, akin_error *e
     return status;
 }
 
-static akin_status stream_begin(struct input *in, const char *first, int64_t n, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    in->hash = hash_begin();
-    if (!in->hash)
-        AKIN_FAIL(AKIN_E_MEMORY, "%s: no memory for the fingerprint", in->path);
-    if (in->kind == INPUT_PIPE) { /* the bytes that were looked at are the start of the head */
-        hash_add(in->hash, first, (size_t)n);
-        in->consumed = n;
-        memcpy(in->head, first, (size_t)n);
-        in->head_size = n;
-    } else {
-        MEM_NEW(in->ctx, in->raw, INPUT_RAW);
-        memcpy(in->raw, first, (size_t)n);
-        in->raw_size = n;
-        in->consumed = n;
-        hash_add(in->hash, first, (size_t)n);
-    }
-    if (in->kind == INPUT_GZIP) {
-        if (inflateInit2(&in->gz, 15 + 16) != Z_OK)
-            AKIN_FAIL(AKIN_E_MEMORY, "%s: no memory to inflate", in->path);
-        in->gz_ready = true;
-        in->frame_open = true;
-    } else if (in->kind == INPUT_ZSTD) {
-        in->zs = ZSTD_createDStream();
-        if (!in->zs)
-            AKIN_FAIL(AKIN_E_MEMORY, "%s: no memory to decompress", in->path);
-        ZSTD_initDStream(in->zs);
-    }
-done:
-    return status;
-}
-
 static akin_status input_start(struct input *in, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -281,7 +96,7 @@ static akin_status input_start(struct input *in, akin_error *err)
     bool is_regular = S_ISREG(st.st_mode);
     in->size = is_regular ? (int64_t)st.st_size : -1;
     MEM_NEW(in->ctx, in->head, INPUT_HEAD);
-    AKIN_TRY(raw_fill(in, first, 4, &n, err));
+    AKIN_TRY(input_raw(in, first, 4, &n, err));
     in->consumed = 0;
     if (n == 4 && memcmp(first, "PAR1", 4) == 0)
         AKIN_FAIL(AKIN_E_UNSUPPORTED,
@@ -308,14 +123,28 @@ done:
     return status;
 }
 
-akin_status input_open(akin_ctx *ctx, const char *path, struct input **out, akin_error *err)
+/* An input that is no file yet; `path` names it in messages. */
+static akin_status input_new(akin_ctx *ctx, const char *path, enum input_kind kind, int64_t size,
+                             struct input **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct input *in;
     MEM_ZERO(ctx, in, 1);
     in->ctx = ctx;
     in->fd = -1;
+    in->kind = kind;
+    in->size = size;
+    *out = in; /* the caller's, also if what follows fails */
     AKIN_TRY(input_names(in, path, err));
+done:
+    return status;
+}
+
+akin_status input_open(akin_ctx *ctx, const char *path, struct input **out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct input *in = NULL;
+    AKIN_TRY(input_new(ctx, path, INPUT_FILE, -1, &in, err));
     in->fd = strcmp(path, "-") == 0 ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
     if (in->fd < 0)
         AKIN_FAIL(errno == ENOENT ? AKIN_E_NOT_FOUND : AKIN_E_IO, "%s: cannot open: %s", path,
@@ -332,14 +161,9 @@ akin_status input_open_memory(akin_ctx *ctx, const char *name, const void *bytes
                               struct input **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct input *in;
-    MEM_ZERO(ctx, in, 1);
-    in->ctx = ctx;
-    in->fd = -1;
-    in->kind = INPUT_MEMORY;
+    struct input *in = NULL;
+    AKIN_TRY(input_new(ctx, name, INPUT_MEMORY, size, &in, err));
     in->bytes = bytes;
-    in->size = size;
-    AKIN_TRY(input_names(in, name, err));
     in->head_size = size < INPUT_HEAD ? size : INPUT_HEAD;
     MEM_NEW(ctx, in->head, in->head_size + 1);
     if (in->head_size > 0)
@@ -355,20 +179,15 @@ akin_status input_open_made(akin_ctx *ctx, const char *name, input_make_fn fn, v
                             struct input **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct input *in;
-    MEM_ZERO(ctx, in, 1);
-    in->ctx = ctx;
-    in->fd = -1;
-    in->kind = INPUT_MADE;
+    struct input *in = NULL;
+    AKIN_TRY(input_new(ctx, name, INPUT_MADE, -1, &in, err));
     in->make = fn;
     in->make_arg = arg;
-    in->size = -1;
-    AKIN_TRY(input_names(in, name, err));
     in->hash = hash_begin();
     if (!in->hash)
         AKIN_FAIL(AKIN_E_MEMORY, "%s: no memory for the fingerprint", name);
     MEM_NEW(ctx, in->head, INPUT_HEAD);
-    AKIN_TRY(made_read(in, in->head, INPUT_HEAD, &in->head_size, err));
+    AKIN_TRY(stream_read(in, in->head, INPUT_HEAD, &in->head_size, err));
     *out = in;
     in = NULL;
 done:
@@ -382,13 +201,8 @@ void input_close(struct input *in)
         return;
     if (in->fd >= 0)
         close(in->fd);
-    if (in->gz_ready)
-        inflateEnd(&in->gz);
-    ZSTD_freeDStream(in->zs);
-    if (in->hash)
-        hash_end(in->hash);
+    stream_end(in);
     akin_ctx *ctx = in->ctx;
-    mem_free(ctx, in->raw);
     mem_free(ctx, in->head);
     mem_free(ctx, in->name);
     mem_free(ctx, in->path);
@@ -420,21 +234,6 @@ int64_t input_consumed(const struct input *in)
     return atomic_load_explicit(&in->consumed, memory_order_relaxed);
 }
 
-/* What the file's own header or trailer says of its unpacked size; -1 = nothing. */
-static double packed_says(const struct input *in)
-{
-    unsigned char b[18];
-    if (in->kind == INPUT_ZSTD && pread(in->fd, b, sizeof b, 0) == (ssize_t)sizeof b) {
-        unsigned long long n = ZSTD_getFrameContentSize(b, sizeof b);
-        return n < ((unsigned long long)1 << 62) ? (double)n : -1;
-    }
-    if (in->kind == INPUT_GZIP && in->size > 18 && in->size < (int64_t)1 << 30 &&
-        pread(in->fd, b, 4, (off_t)(in->size - 4)) == 4)
-        return (double)((uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
-                        (uint32_t)b[3] << 24);
-    return -1;
-}
-
 double input_expanded(const struct input *in)
 {
     if (input_is_random(in))
@@ -443,7 +242,7 @@ double input_expanded(const struct input *in)
     if (in->head_size < INPUT_HEAD || in->size < 0 || packed <= 0)
         return (double)in->head_size;
     double guess = (double)in->size * (double)in->head_size / (double)packed;
-    double says = packed_says(in);
+    double says = stream_says(in);
     /* Several members or a trailer of another file: what was seen so far must be plausible. */
     return says >= (double)INPUT_HEAD && says > guess / 4 && says < guess * 8 ? says : guess;
 }

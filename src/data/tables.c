@@ -265,3 +265,19 @@ done:
         rawtable_free(out);
     return status;
 }
+
+void rawtable_defect(const struct rawtable *t, struct defects *d, enum defect what, int64_t row)
+{
+    char text[DEFECT_TEXT];
+    size_t n = 0;
+    for (int c = 0; c < t->n_cols && n + 2 < sizeof text; c++) {
+        int64_t size, room = (int64_t)(sizeof text - n - 2);
+        const char *cell = rawtable_cell(t, row, c, &size);
+        size = size < room ? size : room;
+        if (c > 0)
+            text[n++] = ',';
+        memcpy(text + n, cell, (size_t)size);
+        n += (size_t)size;
+    }
+    defects_add(d, what, t->source, t->line[row], text, (int64_t)n);
+}

@@ -27,6 +27,10 @@ akin_status rawtable_read(akin_ctx *ctx, const struct prepare_params *p, struct 
                           akin_error *err);
 void rawtable_free(struct rawtable *t);
 const char *rawtable_cell(const struct rawtable *t, int64_t row, int col, int64_t *size);
+/* The column of that name, -1 = none. */
+int rawtable_column(const struct rawtable *t, const char *name);
+/* Counts a defect of a row, with its cells as the sample. */
+void rawtable_defect(const struct rawtable *t, struct defects *d, enum defect what, int64_t row);
 
 /* What a table is about. */
 enum table_kind { TABLE_ITEMS, TABLE_USERS, TABLE_TAGS };
@@ -47,8 +51,8 @@ akin_status rawtable_build(const struct rawtable *t, enum table_kind kind, const
                            struct defects *defects, json_t *note, struct table *out,
                            akin_error *err);
 /* Fills the tag arrays of ds. */
-akin_status rawtable_tags(const struct rawtable *t, const struct prepare_params *p,
-                          struct defects *defects, struct dataset *ds, akin_error *err);
+akin_status rawtable_tags(const struct rawtable *t, struct defects *defects, struct dataset *ds,
+                          akin_error *err);
 
 /*
  * A table from n_rows × n_cols cells given by `at`; types are inferred: all numbers NUMBER, '|' in

@@ -33,7 +33,7 @@ static void table_once(const char *name, enum table_kind kind, const uint8_t *da
     if (status == AKIN_OK && kind == TABLE_ITEMS)
         status = rawtable_build(&t, kind, &ds->items, defects, note, &ds->item_table, &err);
     if (status == AKIN_OK && kind == TABLE_TAGS)
-        status = rawtable_tags(&t, &p, defects, ds, &err);
+        status = rawtable_tags(&t, defects, ds, &err);
     if (status == AKIN_E_INTERNAL || status == AKIN_E_MEMORY) {
         fprintf(stderr, "%s\n", err.message);
         abort();
