@@ -14,64 +14,28 @@
  * --user … --plain are weights of the mix; --plain asks for --path, whatever serves it. Ids are the
  * numbers 1..users and 1..items. --tag begins the ids of events: another one for every run.
  *
- * Latencies are counted in buckets of 1/64 of their value. IPv4 loopback only, no pipelining.
+ * This file decides when and over which connection; load_http.c what is asked, load_tally.c what is
+ * told of it. IPv4 loopback only, no pipelining.
  */
-#include "core/rng.h"
+#include "load.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <strings.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
-
-#define NS INT64_C(1000000000)
-
-enum { USER, HISTORY, SIMILAR, EVENT, PLAIN, KINDS };
-static const char *const kind_names[KINDS] = {"user", "history", "similar", "event", "plain"};
 
 enum {
     THREADS = 8,
     CONNECTIONS = 4096,
-    IN = 1 << 18, /* bytes of an answer at most */
-    OUT = 2048,
-    STATUSES = 600,
-    SUB = 64,           /* buckets of a power of two */
-    BUCKETS = 40 * SUB, /* to 2^45 ns */
-    HISTORY_ITEMS = 5,
     DRAIN_SECONDS = 5 /* for what is on its way at the end */
-};
-
-struct options {
-    int64_t port, rate, connections, threads, users, items, k, seed;
-    int64_t mix[KINDS], mix_sum;
-    double seconds, warm;
-    bool is_max;
-    const char *path, *tag;
-};
-
-struct tally {
-    int64_t sent, answered, late; /* late: over a millisecond after it was due */
-    int64_t status[STATUSES];
-    int64_t wrong_body, empty;
-    int64_t broken; /* the connection ended before the answer */
-    int64_t bucket[BUCKETS];
-    int64_t longest;
-};
-
-struct conn {
-    int fd;
-    int kind; /* what it waits for, -1 = idle */
-    int64_t due;
-    size_t have, sent, size; /* bytes of the answer so far; of the request */
-    bool is_counted;         /* after the warm-up */
-    char *in;                /* (IN), owned */
-    char out[OUT];
 };
 
 struct worker {
@@ -96,174 +60,7 @@ static int64_t now_ns(void)
     return t.tv_sec * NS + t.tv_nsec;
 }
 
-/* ---- Latencies ---- */
-
-static int bucket_of(int64_t ns)
-{
-    uint64_t v = ns > 0 ? (uint64_t)ns : 0;
-    if (v < SUB)
-        return (int)v;
-    int top = 63 - __builtin_clzll(v); /* v in [2^top, 2^(top+1)), top >= 6 */
-    int at = (top - 5) * SUB + (int)(v >> (top - 6)) - SUB;
-    return at < BUCKETS ? at : BUCKETS - 1;
-}
-
-/* The greatest value of a bucket. */
-static int64_t bucket_top(int at)
-{
-    if (at < SUB)
-        return at;
-    int shift = at / SUB - 1;
-    return (((int64_t)(at % SUB) + SUB + 1) << shift) - 1;
-}
-
-static int64_t quantile(const struct tally *t, double q)
-{
-    int64_t rank = (int64_t)(q * (double)t->answered), seen = 0;
-    for (int i = 0; i < BUCKETS; i++) {
-        seen += t->bucket[i];
-        if (seen > rank || seen == t->answered)
-            return bucket_top(i) < t->longest ? bucket_top(i) : t->longest;
-    }
-    return t->longest;
-}
-
-/* ---- Requests ---- */
-
-__attribute__((format(printf, 2, 3))) static void put(struct conn *c, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(c->out + c->size, OUT - c->size, format, args);
-    va_end(args);
-    if (n > 0)
-        c->size += (size_t)n;
-    if (c->size >= OUT)
-        c->size = OUT - 1; /* a path too long: the server will refuse it */
-}
-
-/* The server wants its own name and port. */
-static void put_host(struct conn *c, const struct options *o)
-{
-    put(c, " HTTP/1.1\r\nHost: 127.0.0.1:%lld\r\n", (long long)o->port);
-}
-
-static void put_post(struct conn *c, const struct options *o, const char *path, const char *body)
-{
-    put(c, "POST %s", path);
-    put_host(c, o);
-    put(c, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
-}
-
-static void put_get(struct conn *c, const struct options *o)
-{
-    put_host(c, o);
-    put(c, "\r\n");
-}
-
-static int choose(const struct options *o, struct rng *rng)
-{
-    int64_t at = (int64_t)rng_below(rng, (uint64_t)o->mix_sum);
-    int kind = 0;
-    while (at >= o->mix[kind])
-        at -= o->mix[kind++];
-    return kind;
-}
-
-static void request_make(struct conn *c, const struct options *o, int64_t n)
-{
-    struct rng rng = rng_make((uint64_t)o->seed, RNG_TEST, (uint64_t)n);
-    char body[1024];
-    int size = 0;
-    c->kind = choose(o, &rng);
-    c->size = c->sent = c->have = 0;
-    long long user = (long long)rng_below(&rng, (uint64_t)o->users) + 1;
-    long long item = (long long)rng_below(&rng, (uint64_t)o->items) + 1;
-    switch (c->kind) {
-    case USER:
-        put(c, "GET /v1/users/%lld/recommendations?k=%lld", user, (long long)o->k);
-        put_get(c, o);
-        break;
-    case HISTORY:
-        for (int i = 0; i < HISTORY_ITEMS; i++)
-            size += snprintf(body + size, sizeof body - (size_t)size, "%s\"%lld\"",
-                             i ? "," : "{\"history\":[",
-                             (long long)rng_below(&rng, (uint64_t)o->items) + 1);
-        snprintf(body + size, sizeof body - (size_t)size, "],\"k\":%lld}", (long long)o->k);
-        put_post(c, o, "/v1/recommendations", body);
-        break;
-    case SIMILAR:
-        put(c, "GET /v1/items/%lld/similar?k=%lld", item, (long long)o->k);
-        put_get(c, o);
-        break;
-    case EVENT:
-        snprintf(body, sizeof body,
-                 "{\"event_id\":\"%.40s-%lld\",\"user_id\":\"%lld\",\"item_id\":\"%lld\","
-                 "\"value\":4}",
-                 o->tag, (long long)n, user, item);
-        put_post(c, o, "/v1/events", body);
-        break;
-    default:
-        put(c, "GET %s", o->path);
-        put_get(c, o);
-    }
-}
-
-/* ---- Answers ---- */
-
-static const char *find(const char *text, size_t size, const char *what)
-{
-    size_t n = strlen(what);
-    const char *end = text + size;
-    while (text + n <= end) {
-        text = memchr(text, what[0], (size_t)(end - text) - n + 1);
-        if (!text)
-            return NULL;
-        if (memcmp(text, what, n) == 0)
-            return text;
-        text++;
-    }
-    return NULL;
-}
-
-/* Enough items; *is_empty: an item that nobody has had, which nothing is like. */
-static bool is_body_right(const struct options *o, int kind, const char *body, size_t size,
-                          bool *is_empty)
-{
-    static const char id[] = "\"item_id\":";
-    int64_t n = 0;
-    if (kind == PLAIN)
-        return true;
-    if (kind == EVENT)
-        return find(body, size, "\"accepted\":1,") != NULL;
-    const char *end = body + size;
-    while ((body = find(body, (size_t)(end - body), id)) != NULL) {
-        body += sizeof id - 1;
-        n++;
-    }
-    *is_empty = kind == SIMILAR && n == 1; /* which names the item asked about, too */
-    return *is_empty || n == o->k + (kind == SIMILAR);
-}
-
-/* Bytes of the whole answer, 0 = not all here yet, -1 = not HTTP as this program knows it. */
-static int64_t answer_size(const struct conn *c, int *status, size_t *head)
-{
-    const char *end = find(c->in, c->have, "\r\n\r\n");
-    if (!end)
-        return c->have < IN ? 0 : -1;
-    *head = (size_t)(end - c->in) + 4;
-    if (c->have < 12 || memcmp(c->in, "HTTP/1.1 ", 9) != 0)
-        return -1;
-    *status = (int)strtol(c->in + 9, NULL, 10);
-    for (const char *line = c->in; (line = find(line, (size_t)(end - line) + 2, "\r\n")) != NULL;) {
-        line += 2;
-        if (strncasecmp(line, "Content-Length:", 15) == 0) {
-            int64_t size = (int64_t)*head + strtoll(line + 15, NULL, 10);
-            return size > IN ? -1 : (int64_t)c->have >= size ? size : 0;
-        }
-    }
-    return -1;
-}
+/* ---- A connection ---- */
 
 static bool conn_open(struct worker *w, struct conn *c)
 {
@@ -319,11 +116,7 @@ static void conn_answered(struct worker *w, struct conn *c, int status, size_t h
     int64_t now = now_ns();
     struct tally *t = &w->tally[c->kind];
     if (c->is_counted) {
-        int64_t ns = now - c->due;
-        t->answered++;
-        t->status[status > 0 && status < STATUSES ? status : 0]++;
-        t->bucket[bucket_of(ns)]++;
-        t->longest = ns > t->longest ? ns : t->longest;
+        tally_answer(t, status, now - c->due);
         bool is_empty = false;
         t->wrong_body +=
             status == 200 && !is_body_right(w->o, c->kind, c->in + head, size - head, &is_empty);
@@ -452,52 +245,7 @@ static void worker_free(struct worker *w)
     close(w->timer);
 }
 
-/* ---- The result ---- */
-
-static void add(struct tally *to, const struct tally *t)
-{
-    to->sent += t->sent;
-    to->answered += t->answered;
-    to->late += t->late;
-    to->wrong_body += t->wrong_body;
-    to->empty += t->empty;
-    to->broken += t->broken;
-    to->longest = t->longest > to->longest ? t->longest : to->longest;
-    for (int i = 0; i < STATUSES; i++)
-        to->status[i] += t->status[i];
-    for (int i = 0; i < BUCKETS; i++)
-        to->bucket[i] += t->bucket[i];
-}
-
-/* Answers that were not as asked for, and requests without one. */
-static int64_t errors_of(const struct tally *t)
-{
-    return t->sent - t->status[200] + t->wrong_body;
-}
-
-static void tally_json(const struct tally *t)
-{
-    static const struct {
-        const char *name;
-        double q;
-    } quantiles[] = {{"p50", .5}, {"p90", .9}, {"p99", .99}, {"p999", .999}};
-    printf("\"sent\":%lld,\"answered\":%lld,\"errors\":%lld,\"wrong_body\":%lld,\"empty\":%lld,"
-           "\"broken\":%lld,"
-           "\"late\":%lld,\"status\":{",
-           (long long)t->sent, (long long)t->answered, (long long)errors_of(t),
-           (long long)t->wrong_body, (long long)t->empty, (long long)t->broken, (long long)t->late);
-    const char *comma = "";
-    for (int i = 0; i < STATUSES; i++) {
-        if (t->status[i] > 0) {
-            printf("%s\"%d\":%lld", comma, i, (long long)t->status[i]);
-            comma = ",";
-        }
-    }
-    printf("},\"ms\":{");
-    for (int i = 0; i < 4; i++)
-        printf("\"%s\":%.3f,", quantiles[i].name, (double)quantile(t, quantiles[i].q) / 1e6);
-    printf("\"max\":%.3f}", (double)t->longest / 1e6);
-}
+/* ---- The whole ---- */
 
 static bool report(const struct options *o, struct worker *workers)
 {
@@ -506,8 +254,8 @@ static bool report(const struct options *o, struct worker *workers)
     bool has_failed = false;
     for (int64_t i = 0; i < o->threads; i++) {
         for (int kind = 0; kind < KINDS; kind++) {
-            add(&sum[kind], &workers[i].tally[kind]);
-            add(&sum[KINDS], &workers[i].tally[kind]);
+            tally_add(&sum[kind], &workers[i].tally[kind]);
+            tally_add(&sum[KINDS], &workers[i].tally[kind]);
         }
         unsent += workers[i].unsent;
         last = workers[i].last > last ? workers[i].last : last;
@@ -533,7 +281,7 @@ static bool report(const struct options *o, struct worker *workers)
         comma = ",";
     }
     printf("}}\n");
-    return !has_failed && unsent == 0 && sum[KINDS].answered > 0 && errors_of(&sum[KINDS]) == 0;
+    return !has_failed && unsent == 0 && sum[KINDS].answered > 0 && tally_errors(&sum[KINDS]) == 0;
 }
 
 static const char *option(int argc, char **argv, const char *name, const char *otherwise)
