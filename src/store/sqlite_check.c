@@ -51,6 +51,20 @@ done:
     return status;
 }
 
+/* arg: the statement that finds an event's key. */
+static akin_status check_event(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                               akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct store_event e;
+    char id_text[37];
+    (void)more;
+    AKIN_TRY(read_event(c, stmt, &e, id_text, err));
+    AKIN_TRY(check_key(c, arg, &e, err));
+done:
+    return status;
+}
+
 static akin_status check_events(struct sql_conn *c, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -62,53 +76,38 @@ static akin_status check_events(struct sql_conn *c, akin_error *err)
     AKIN_TRY(sql_stmt(c, SQL_EVENTS, &stmt, err));
     SQL_TRY(sqlite3_bind_int64(stmt, 1, INT64_MIN), "check");
     SQL_TRY(sqlite3_bind_int64(stmt, 2, -1), "check");
-    for (;;) {
-        struct store_event e;
-        char id_text[37];
-        bool row;
-        AKIN_TRY(sql_step(c, stmt, &row, err));
-        if (!row)
-            break;
-        AKIN_TRY(read_event(c, stmt, &e, id_text, err));
-        AKIN_TRY(check_key(c, key, &e, err));
-    }
+    AKIN_TRY(read_rows(c, stmt, check_event, key, err));
     AKIN_TRY(sql_int(c, "SELECT (SELECT count(*) FROM event_keys) - (SELECT count(*) FROM events)",
                      &more, err));
     if (more)
         AKIN_TRY(sql_corrupt(c, err, "%" PRId64 " keys without an event", more));
 done:
-    sqlite3_reset(stmt);
     sqlite3_finalize(key);
     return status;
 }
 
-/* All rows of statement `id`, which begins after `?1` if it has one. */
-static akin_status check_rows(struct sql_conn *c, enum sql_id id, akin_error *err)
+/* All rows of a statement, which begins after `?1` if it has one. */
+static akin_status check_rows(struct sql_conn *c, enum sql_id id, read_row_fn row,
+                              enum store_kind kind, akin_error *err)
 {
     akin_status status = AKIN_OK;
     sqlite3_stmt *stmt = NULL;
+    struct read_sink nobody = {.kind = kind};
     AKIN_TRY(sql_stmt(c, id, &stmt, err));
     if (sqlite3_bind_parameter_count(stmt) > 0)
         SQL_TRY(sqlite3_bind_int64(stmt, 1, INT64_MIN), "check");
-    for (;;) {
-        struct store_entity entity;
-        struct store_key key;
-        const char *text;
-        int64_t seq, time;
-        bool row;
-        AKIN_TRY(sql_step(c, stmt, &row, err));
-        if (!row)
-            break;
-        if (id == SQL_ERASED)
-            AKIN_TRY(read_erased(c, stmt, &text, &seq, &time, err));
-        else if (id == SQL_APIKEYS)
-            AKIN_TRY(read_key(c, stmt, &key, err));
-        else
-            AKIN_TRY(read_word(c, stmt, STORE_ITEM, &entity, err));
-    }
+    AKIN_TRY(read_rows(c, stmt, row, &nobody, err));
 done:
-    sqlite3_reset(stmt);
     return status;
+}
+
+static akin_status check_name(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                              akin_error *err)
+{
+    const enum name_kind *kind = arg;
+    const char *text;
+    (void)more;
+    return read_name(c, *kind, sqlite3_column_int64(stmt, 0), &text, err);
 }
 
 static akin_status check_names(struct sql_conn *c, enum name_kind kind, akin_error *err)
@@ -119,14 +118,7 @@ static akin_status check_names(struct sql_conn *c, enum name_kind kind, akin_err
     akin_status status = AKIN_OK;
     sqlite3_stmt *stmt = NULL;
     SQL_TRY(sqlite3_prepare_v2(c->db, tables[kind], -1, &stmt, NULL), "check");
-    for (;;) {
-        const char *text;
-        bool row;
-        AKIN_TRY(sql_step(c, stmt, &row, err));
-        if (!row)
-            break;
-        AKIN_TRY(read_name(c, kind, sqlite3_column_int64(stmt, 0), &text, err));
-    }
+    AKIN_TRY(read_rows(c, stmt, check_name, &kind, err));
 done:
     sqlite3_finalize(stmt);
     return status;
@@ -167,10 +159,16 @@ akin_status store_check(struct store *s, akin_error *err)
     for (int kind = 0; kind < NAME_N; kind++)
         AKIN_TRY(check_names(c, (enum name_kind)kind, err));
     AKIN_TRY(check_events(c, err));
-    AKIN_TRY(check_rows(c, (enum sql_id)(SQL_WORDS + NAME_USER), err));
-    AKIN_TRY(check_rows(c, (enum sql_id)(SQL_WORDS + NAME_ITEM), err));
-    AKIN_TRY(check_rows(c, SQL_ERASED, err));
-    AKIN_TRY(check_rows(c, SQL_APIKEYS, err));
+    static const struct {
+        enum sql_id id;
+        read_row_fn row;
+        enum store_kind kind;
+    } rows[] = {{(enum sql_id)(SQL_WORDS + NAME_USER), read_word_row, STORE_USER},
+                {(enum sql_id)(SQL_WORDS + NAME_ITEM), read_word_row, STORE_ITEM},
+                {SQL_ERASED, read_erased_row, STORE_USER},
+                {SQL_APIKEYS, read_key_row, STORE_USER}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        AKIN_TRY(check_rows(c, rows[i].id, rows[i].row, rows[i].kind, err));
 done:
     if (c && !sqlite3_get_autocommit(c->db))
         sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);

@@ -160,8 +160,8 @@ done:
     return status;
 }
 
-akin_status read_word(struct sql_conn *c, sqlite3_stmt *stmt, enum store_kind kind,
-                      struct store_entity *out, akin_error *err)
+static akin_status read_word(struct sql_conn *c, sqlite3_stmt *stmt, enum store_kind kind,
+                             struct store_entity *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const int64_t numbers[2] = {sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1)};
@@ -180,26 +180,70 @@ done:
     return status;
 }
 
-akin_status read_erased(struct sql_conn *c, sqlite3_stmt *stmt, const char **id, int64_t *seq,
-                        int64_t *time, akin_error *err)
+/* ---- Rows of a statement ---- */
+
+akin_status read_rows(struct sql_conn *c, sqlite3_stmt *stmt, read_row_fn fn, void *arg,
+                      akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const int64_t numbers[2] = {sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2)};
-    const char *text = sql_column(stmt, 0, NULL);
-    if (!text)
-        SQL_FAIL(SQLITE_NOMEM, "read");
-    if (sqlite3_column_int64(stmt, 3) != row_sum(c->salt, numbers, 2, &text, 1))
-        AKIN_TRY(sql_corrupt(c, err, "erasure %" PRId64 " has a wrong sum", numbers[0]));
-    *id = text;
-    *seq = numbers[0];
-    *time = numbers[1];
+    bool row, more = true;
+    while (more) {
+        AKIN_TRY(sql_step(c, stmt, &row, err));
+        if (!row)
+            break;
+        AKIN_TRY(fn(c, stmt, arg, &more, err));
+    }
+done:
+    sqlite3_reset(stmt);
+    return status;
+}
+
+static akin_status event_row(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                             akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct read_sink *sink = arg;
+    struct store_event e;
+    char id_text[37];
+    AKIN_TRY(read_event(c, stmt, &e, id_text, err));
+    *more = sink->event(sink->arg, &e);
 done:
     return status;
 }
 
-akin_status read_key(struct sql_conn *c, sqlite3_stmt *stmt, struct store_key *out, akin_error *err)
+akin_status read_word_row(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                          akin_error *err)
 {
     akin_status status = AKIN_OK;
+    const struct read_sink *sink = arg;
+    struct store_entity e;
+    AKIN_TRY(read_word(c, stmt, sink->kind, &e, err));
+    *more = !sink->entity || sink->entity(sink->arg, &e);
+done:
+    return status;
+}
+
+akin_status read_erased_row(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                            akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct read_sink *sink = arg;
+    const int64_t numbers[2] = {sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2)};
+    const char *id = sql_column(stmt, 0, NULL);
+    if (!id)
+        SQL_FAIL(SQLITE_NOMEM, "read");
+    if (sqlite3_column_int64(stmt, 3) != row_sum(c->salt, numbers, 2, &id, 1))
+        AKIN_TRY(sql_corrupt(c, err, "erasure %" PRId64 " has a wrong sum", numbers[0]));
+    *more = !sink->erased || sink->erased(sink->arg, numbers[0], id, numbers[1]);
+done:
+    return status;
+}
+
+akin_status read_key_row(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                         akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct read_sink *sink = arg;
     struct store_key key = {.id = sql_column(stmt, 0, NULL),
                             .hash = sql_column(stmt, 1, NULL),
                             .scopes = sql_column(stmt, 2, NULL),
@@ -210,90 +254,90 @@ akin_status read_key(struct sql_conn *c, sqlite3_stmt *stmt, struct store_key *o
         SQL_FAIL(SQLITE_NOMEM, "read");
     if (sqlite3_column_int64(stmt, 6) != row_key_sum(c->salt, &key))
         AKIN_TRY(sql_corrupt(c, err, "a key has a wrong sum"));
-    *out = key;
+    *more = !sink->key || sink->key(sink->arg, &key);
 done:
     return status;
 }
 
 /* ---- The reads of store.h ---- */
 
-/* Binds ?1 to `first` or text, ?2 and ?3 to the others as far as the statement has them. */
-static akin_status bind(struct sql_conn *c, sqlite3_stmt *stmt, const int64_t *numbers, int n,
-                        akin_error *err)
+/* A statement, what it binds, and who takes its rows. */
+struct reading {
+    enum sql_id sql;
+    enum sql_id find;   /* finds the number that ?1 gets, else 0; without one there are no rows */
+    const char *id;     /* what `find` looks for, without it ?1 itself; NULL: only numbers */
+    int64_t numbers[2]; /* the next parameters */
+    int n;
+    bool is_scan;
+    read_row_fn row;
+    struct read_sink sink;
+};
+
+static akin_status reading_bind(struct sql_conn *c, const struct reading *r, sqlite3_stmt *stmt,
+                                sqlite3_stmt *found, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    for (int i = 0; i < n; i++)
-        SQL_TRY(sqlite3_bind_int64(stmt, i + 1, numbers[i]), "read");
+    int at = 1;
+    if (found)
+        SQL_TRY(sqlite3_bind_int64(stmt, at++, sqlite3_column_int64(found, 0)), "read");
+    else if (r->id)
+        SQL_TRY(sql_bind_text(stmt, at++, r->id), "read");
+    for (int i = 0; i < r->n; i++)
+        SQL_TRY(sqlite3_bind_int64(stmt, at++, r->numbers[i]), "read");
 done:
     return status;
 }
 
-static akin_status each_event(struct sql_conn *c, sqlite3_stmt *stmt, store_event_fn fn, void *arg,
-                              akin_error *err)
+static akin_status reading_run(struct store *s, struct reading *r, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    for (;;) {
-        struct store_event e;
-        char id_text[37];
-        bool row;
-        AKIN_TRY(sql_step(c, stmt, &row, err));
+    struct sql_conn *c = NULL;
+    sqlite3_stmt *stmt = NULL, *found = NULL;
+    akin_error local = {0};
+    bool row;
+    err = err ? err : &local;
+    AKIN_TRY(reader_take(s, &c, err));
+    c->is_scan = r->is_scan;
+    if (r->find) { /* it stays open: both statements see one snapshot */
+        AKIN_TRY(sql_stmt(c, r->find, &found, err));
+        SQL_TRY(sql_bind_text(found, 1, r->id), "read");
+        AKIN_TRY(sql_step(c, found, &row, err));
         if (!row)
-            break;
-        AKIN_TRY(read_event(c, stmt, &e, id_text, err));
-        if (!fn(arg, &e))
-            break;
+            goto done;
     }
+    AKIN_TRY(sql_stmt(c, r->sql, &stmt, err));
+    AKIN_TRY(reading_bind(c, r, stmt, found, err));
+    AKIN_TRY(read_rows(c, stmt, r->row, &r->sink, err));
 done:
-    sqlite3_reset(stmt);
+    sqlite3_reset(found);
+    if (c)
+        reader_give(s, c, status, err);
     return status;
 }
 
 akin_status store_events(struct store *s, int64_t after, int64_t limit, store_event_fn fn,
                          void *arg, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    struct sql_conn *c = NULL;
-    sqlite3_stmt *stmt = NULL;
-    const int64_t numbers[2] = {after, limit > 0 ? limit : -1};
-    akin_error local = {0};
-    err = err ? err : &local;
-    AKIN_TRY(reader_take(s, &c, err));
-    c->is_scan = limit <= 0 || limit > SCAN_LEAST;
-    AKIN_TRY(sql_stmt(c, SQL_EVENTS, &stmt, err));
-    AKIN_TRY(bind(c, stmt, numbers, 2, err));
-    AKIN_TRY(each_event(c, stmt, fn, arg, err));
-done:
-    if (c)
-        reader_give(s, c, status, err);
-    return status;
+    struct reading r = {.sql = SQL_EVENTS,
+                        .numbers = {after, limit > 0 ? limit : -1},
+                        .n = 2,
+                        .is_scan = limit <= 0 || limit > SCAN_LEAST,
+                        .row = event_row,
+                        .sink = {.event = fn, .arg = arg}};
+    return reading_run(s, &r, err);
 }
 
 static akin_status events_by(struct store *s, enum name_kind kind, const char *id, int64_t before,
                              int64_t limit, store_event_fn fn, void *arg, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    struct sql_conn *c = NULL;
-    sqlite3_stmt *stmt = NULL, *find = NULL;
-    int64_t numbers[3] = {0, before > 0 ? before : INT64_MAX, limit > 0 ? limit : -1};
-    akin_error local = {0};
-    bool row;
-    err = err ? err : &local;
-    AKIN_TRY(reader_take(s, &c, err));
-    AKIN_TRY(sql_stmt(c, (enum sql_id)(SQL_NUM + kind), &find, err));
-    SQL_TRY(sql_bind_text(find, 1, id), "read");
-    AKIN_TRY(sql_step(c, find, &row, err));
-    if (!row)
-        goto done;
-    numbers[0] = sqlite3_column_int64(find, 0);
-    /* `find` stays open: both statements see one snapshot. */
-    AKIN_TRY(sql_stmt(c, (enum sql_id)(SQL_EVENTS_BY + kind), &stmt, err));
-    AKIN_TRY(bind(c, stmt, numbers, 3, err));
-    AKIN_TRY(each_event(c, stmt, fn, arg, err));
-done:
-    sqlite3_reset(find);
-    if (c)
-        reader_give(s, c, status, err);
-    return status;
+    struct reading r = {.sql = (enum sql_id)(SQL_EVENTS_BY + kind),
+                        .find = (enum sql_id)(SQL_NUM + kind),
+                        .id = id,
+                        .numbers = {before > 0 ? before : INT64_MAX, limit > 0 ? limit : -1},
+                        .n = 2,
+                        .row = event_row,
+                        .sink = {.event = fn, .arg = arg}};
+    return reading_run(s, &r, err);
 }
 
 akin_status store_user_events(struct store *s, const char *user_id, int64_t before, int64_t limit,
@@ -311,106 +355,55 @@ akin_status store_item_events(struct store *s, const char *item_id, int64_t befo
 akin_status store_entities(struct store *s, enum store_kind kind, int64_t after, store_entity_fn fn,
                            void *arg, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    struct sql_conn *c = NULL;
-    sqlite3_stmt *stmt = NULL;
-    akin_error local = {0};
-    err = err ? err : &local;
-    AKIN_TRY(reader_take(s, &c, err));
-    AKIN_TRY(sql_stmt(c, (enum sql_id)(SQL_WORDS + store_name_kind(kind)), &stmt, err));
-    AKIN_TRY(bind(c, stmt, &after, 1, err));
-    for (;;) {
-        struct store_entity e;
-        bool row;
-        AKIN_TRY(sql_step(c, stmt, &row, err));
-        if (!row)
-            break;
-        AKIN_TRY(read_word(c, stmt, kind, &e, err));
-        if (!fn(arg, &e))
-            break;
-    }
-done:
-    sqlite3_reset(stmt);
-    if (c)
-        reader_give(s, c, status, err);
-    return status;
+    struct reading r = {.sql = (enum sql_id)(SQL_WORDS + store_name_kind(kind)),
+                        .numbers = {after},
+                        .n = 1,
+                        .row = read_word_row,
+                        .sink = {.entity = fn, .kind = kind, .arg = arg}};
+    return reading_run(s, &r, err);
+}
+
+/* The only row there can be. */
+struct one_word {
+    store_entity_fn fn;
+    void *arg;
+    bool is_there;
+};
+
+static bool take_word(void *arg, const struct store_entity *e)
+{
+    struct one_word *one = arg;
+    one->is_there = true;
+    one->fn(one->arg, e);
+    return false;
 }
 
 akin_status store_entity_get(struct store *s, enum store_kind kind, const char *id,
                              store_entity_fn fn, void *arg, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct sql_conn *c = NULL;
-    sqlite3_stmt *stmt = NULL;
-    struct store_entity e;
-    akin_error local = {0};
-    bool row;
-    err = err ? err : &local;
-    AKIN_TRY(reader_take(s, &c, err));
-    AKIN_TRY(sql_stmt(c, (enum sql_id)(SQL_WORD + store_name_kind(kind)), &stmt, err));
-    SQL_TRY(sql_bind_text(stmt, 1, id), "read");
-    AKIN_TRY(sql_step(c, stmt, &row, err));
-    if (!row)
+    struct one_word one = {fn, arg, false};
+    struct reading r = {.sql = (enum sql_id)(SQL_WORD + store_name_kind(kind)),
+                        .id = id,
+                        .row = read_word_row,
+                        .sink = {.entity = take_word, .kind = kind, .arg = &one}};
+    AKIN_TRY(reading_run(s, &r, err));
+    if (!one.is_there)
         AKIN_FAIL(AKIN_E_NOT_FOUND, "store '%s': there is no %s '%.64s'", s->label,
                   kind == STORE_USER ? "user" : "item", id);
-    AKIN_TRY(read_word(c, stmt, kind, &e, err));
-    fn(arg, &e);
 done:
-    sqlite3_reset(stmt);
-    if (c)
-        reader_give(s, c, status, err);
     return status;
 }
 
 akin_status store_erased(struct store *s, store_erased_fn fn, void *arg, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    struct sql_conn *c = NULL;
-    sqlite3_stmt *stmt = NULL;
-    akin_error local = {0};
-    err = err ? err : &local;
-    AKIN_TRY(reader_take(s, &c, err));
-    AKIN_TRY(sql_stmt(c, SQL_ERASED, &stmt, err));
-    for (;;) {
-        const char *id;
-        int64_t seq, time;
-        bool row;
-        AKIN_TRY(sql_step(c, stmt, &row, err));
-        if (!row)
-            break;
-        AKIN_TRY(read_erased(c, stmt, &id, &seq, &time, err));
-        if (!fn(arg, seq, id, time))
-            break;
-    }
-done:
-    sqlite3_reset(stmt);
-    if (c)
-        reader_give(s, c, status, err);
-    return status;
+    struct reading r = {
+        .sql = SQL_ERASED, .row = read_erased_row, .sink = {.erased = fn, .arg = arg}};
+    return reading_run(s, &r, err);
 }
 
 akin_status store_keys(struct store *s, store_key_fn fn, void *arg, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    struct sql_conn *c = NULL;
-    sqlite3_stmt *stmt = NULL;
-    akin_error local = {0};
-    err = err ? err : &local;
-    AKIN_TRY(reader_take(s, &c, err));
-    AKIN_TRY(sql_stmt(c, SQL_APIKEYS, &stmt, err));
-    for (;;) {
-        struct store_key key;
-        bool row;
-        AKIN_TRY(sql_step(c, stmt, &row, err));
-        if (!row)
-            break;
-        AKIN_TRY(read_key(c, stmt, &key, err));
-        if (!fn(arg, &key))
-            break;
-    }
-done:
-    sqlite3_reset(stmt);
-    if (c)
-        reader_give(s, c, status, err);
-    return status;
+    struct reading r = {.sql = SQL_APIKEYS, .row = read_key_row, .sink = {.key = fn, .arg = arg}};
+    return reading_run(s, &r, err);
 }

@@ -224,13 +224,28 @@ akin_status read_event(struct sql_conn *c, sqlite3_stmt *stmt, struct store_even
                        char id_text[37], akin_error *err);
 akin_status read_name(struct sql_conn *c, enum name_kind kind, int64_t num, const char **out,
                       akin_error *err);
-/* A row of SQL_WORDS or SQL_WORD. */
-akin_status read_word(struct sql_conn *c, sqlite3_stmt *stmt, enum store_kind kind,
-                      struct store_entity *out, akin_error *err);
-akin_status read_erased(struct sql_conn *c, sqlite3_stmt *stmt, const char **id, int64_t *seq,
-                        int64_t *time, akin_error *err);
-akin_status read_key(struct sql_conn *c, sqlite3_stmt *stmt, struct store_key *out,
-                     akin_error *err);
+/* One row of a statement; false in *more (true before) ends the read. */
+typedef akin_status (*read_row_fn)(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                                   akin_error *err);
+/* Rows of a statement whose parameters are bound; it is reset. */
+akin_status read_rows(struct sql_conn *c, sqlite3_stmt *stmt, read_row_fn fn, void *arg,
+                      akin_error *err);
+/* Who takes the rows: one of the call-backs of store.h; NULL = nobody, only their sums matter. */
+struct read_sink {
+    store_event_fn event;
+    store_entity_fn entity;
+    store_erased_fn erased;
+    store_key_fn key;
+    void *arg;
+    enum store_kind kind; /* of entities */
+};
+/* Rows of SQL_WORDS and SQL_WORD, SQL_ERASED, SQL_APIKEYS; arg: a struct read_sink. */
+akin_status read_word_row(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                          akin_error *err);
+akin_status read_erased_row(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                            akin_error *err);
+akin_status read_key_row(struct sql_conn *c, sqlite3_stmt *stmt, void *arg, bool *more,
+                         akin_error *err);
 int32_t row_key_sum(uint64_t salt, const struct store_key *key);
 
 /* NAME_USER or NAME_ITEM. */
