@@ -50,14 +50,18 @@ done:
 
 /* ---- Models ---- */
 
+/* The models as they are now, unless something failed. */
+static enum handled end_models(struct request *r, akin_status status, akin_error *err)
+{
+    if (status == AKIN_OK)
+        status = live_models_json(r->server->live, request_json(r, 200), err);
+    return end(r, status, err);
+}
+
 enum handled handle_models(struct request *r)
 {
-    akin_status status = AKIN_OK;
-    akin_error err_ = {0}, *err = &err_;
-    AKIN_TRY(no_query(r, err));
-    AKIN_TRY(live_models_json(r->server->live, request_json(r, 200), err));
-done:
-    return end(r, status, err);
+    akin_error err = {0};
+    return end_models(r, no_query(r, &err), &err);
 }
 
 enum handled handle_activate(struct request *r)
@@ -67,21 +71,32 @@ enum handled handle_activate(struct request *r)
     struct admin body;
     AKIN_TRY(body_admin(r, &body, err));
     AKIN_TRY(live_model_load(r->server->live, r->param, body.path, err));
-    AKIN_TRY(live_models_json(r->server->live, request_json(r, 200), err));
 done:
-    return end(r, status, err);
+    return end_models(r, status, err);
 }
 
-enum handled handle_rollback(struct request *r)
+/* What needs no more than the model's name. */
+typedef akin_status (*model_fn)(struct live *l, const char *name, akin_error *err);
+
+static enum handled change_model(struct request *r, model_fn fn)
 {
     akin_status status = AKIN_OK;
     akin_error err_ = {0}, *err = &err_;
     struct admin body;
     AKIN_TRY(body_admin(r, &body, err));
-    AKIN_TRY(live_model_rollback(r->server->live, r->param, err));
-    AKIN_TRY(live_models_json(r->server->live, request_json(r, 200), err));
+    AKIN_TRY(fn(r->server->live, r->param, err));
 done:
-    return end(r, status, err);
+    return end_models(r, status, err);
+}
+
+enum handled handle_rollback(struct request *r)
+{
+    return change_model(r, live_model_rollback);
+}
+
+enum handled handle_default(struct request *r)
+{
+    return change_model(r, live_model_default);
 }
 
 /* ---- Keys ---- */

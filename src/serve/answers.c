@@ -1,7 +1,7 @@
 /*
- * Handlers that answer from the engine: lists, look-ups, search. A pool thread answers what the
- * engine predicts to be quick; the rest asks to be run again by a worker, which costs a second
- * reading of the parameters and nothing else.
+ * Handlers of lists: what the engine recommends, ranks, finds alike or popular. A pool thread
+ * answers what the engine predicts to be quick; the rest asks to be run again by a worker, which
+ * costs a second reading of the parameters and nothing else.
  */
 #include "serve/impl.h"
 
@@ -68,21 +68,6 @@ const akin_param rank_body_rows[] = {
     {"k", AKIN_PARAM_INT, 0, offsetof(struct ask, k), NULL, 0, 10000, NULL, "",
      "items of the answer at most, default all"},
     MODEL_ROW, FILTER_ROW, EXPLAIN_ROW, NOW_ROW, PARAM_END,
-};
-
-struct find {
-    const char *q;
-    int64_t k, before, limit;
-};
-const akin_param search_query_rows[] = {
-    PARAM_TEXT(struct find, q, "", 0, "beginning of an id, or of words of a title"),
-    PARAM_INT(struct find, k, "10", 1, 100, "", 0, "items and users at most"),
-    PARAM_END,
-};
-const akin_param events_query_rows[] = {
-    PARAM_INT(struct find, before, "0", -9e15, 9e15, "", 0, "`next` of the page before; 0 = the newest"),
-    PARAM_INT(struct find, limit, "100", 1, 1000, "", 0, "events of a page"),
-    PARAM_END,
 };
 /* clang-format on */
 
@@ -211,7 +196,7 @@ static bool is_long(struct request *r, const struct live_query *q)
     return !r->is_worker && live_cost_us(r->server->live, q) > REQUEST_INLINE_US;
 }
 
-static enum handled end(struct request *r, akin_status status, const akin_error *err)
+enum handled request_end(struct request *r, akin_status status, const akin_error *err)
 {
     if (status == AKIN_E_LIMIT) /* of the request: answering needs no queue */
         request_problem(r, 413, err->message);
@@ -237,7 +222,7 @@ enum handled handle_recommend(struct request *r)
         return HANDLED_LATER;
     AKIN_TRY(live_recommend(r->slot, &q, request_json(r, 200), err));
 done:
-    return end(r, status, err);
+    return request_end(r, status, err);
 }
 
 /* One body, or one of a batch. */
@@ -264,7 +249,7 @@ done:
 static void add_batch_error(struct request *r, akin_status status, const akin_error *err,
                             struct buf *out)
 {
-    /* as in end(): a limit met by one asker is the request's own, waiting does not help */
+    /* as in request_end(): a limit met by one asker is the request's own, waiting does not help */
     int code = status == AKIN_E_LIMIT ? 413 : problem_status(status);
     buf_text(out, "{\"error\":");
     problem_write(out, code, akin_status_name(status), err->message, r->id);
@@ -321,7 +306,7 @@ enum handled handle_recommend_body(struct request *r)
         return HANDLED_LATER;
     AKIN_TRY(live_recommend(r->slot, &body.q, request_json(r, 200), err));
 done:
-    return end(r, status, err);
+    return request_end(r, status, err);
 }
 
 enum handled handle_rank(struct request *r)
@@ -336,7 +321,21 @@ enum handled handle_rank(struct request *r)
         return HANDLED_LATER;
     AKIN_TRY(live_rank(r->slot, &body.q, request_json(r, 200), err));
 done:
-    return end(r, status, err);
+    return request_end(r, status, err);
+}
+
+/* ---- Items and users near an item or a user; what is popular ---- */
+
+/* Without a user and rules. */
+static akin_status near_query(struct request *r, struct ask *ask, struct live_query *q,
+                              akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    bool has_rules;
+    AKIN_TRY(query_ask(r, ask, NULL, &has_rules, err));
+    AKIN_TRY(read_query(ask, NULL, &r->arena, q, err));
+done:
+    return status;
 }
 
 /* What starts from the id in the path, an item's or a user's. */
@@ -349,14 +348,12 @@ static enum handled answer_near(struct request *r, near_fn fn)
     akin_error err_ = {0}, *err = &err_;
     struct ask ask;
     struct live_query q;
-    bool has_rules;
-    AKIN_TRY(query_ask(r, &ask, NULL, &has_rules, err));
-    AKIN_TRY(read_query(&ask, NULL, &r->arena, &q, err));
+    AKIN_TRY(near_query(r, &ask, &q, err));
     if (is_long(r, &q))
         return HANDLED_LATER;
     AKIN_TRY(fn(r->slot, r->param, &q, request_json(r, 200), err));
 done:
-    return end(r, status, err);
+    return request_end(r, status, err);
 }
 
 enum handled handle_similar(struct request *r)
@@ -385,93 +382,10 @@ enum handled handle_popular(struct request *r)
     akin_error err_ = {0}, *err = &err_;
     struct ask ask;
     struct live_query q;
-    bool has_rules;
-    AKIN_TRY(query_ask(r, &ask, NULL, &has_rules, err));
-    AKIN_TRY(read_query(&ask, NULL, &r->arena, &q, err));
+    AKIN_TRY(near_query(r, &ask, &q, err));
     if (is_long(r, &q))
         return HANDLED_LATER;
     AKIN_TRY(live_popular(r->slot, ask.window, &q, request_json(r, 200), err));
 done:
-    return end(r, status, err);
-}
-
-/* ---- Which model answers ---- */
-
-/* The body, if any, is an empty object. */
-enum handled handle_default(struct request *r)
-{
-    akin_status status = AKIN_OK;
-    akin_error err_ = {0}, *err = &err_;
-    AKIN_TRY(route_query(&r->target, NULL, &r->arena, NULL, NULL, NULL, NULL, err));
-    if (r->json && (!json_is_object(r->json) || json_object_size(r->json) > 0))
-        AKIN_FAIL(AKIN_E_INPUT, "body: must be {}");
-    AKIN_TRY(live_model_default(r->server->live, r->param, err));
-    AKIN_TRY(live_models_json(r->server->live, request_json(r, 200), err));
-done:
-    return end(r, status, err);
-}
-
-/* ---- Look-ups ---- */
-
-enum handled handle_search(struct request *r)
-{
-    akin_status status = AKIN_OK;
-    akin_error err_ = {0}, *err = &err_;
-    struct find find;
-    AKIN_TRY(route_query(&r->target, r->route->query, &r->arena, &find, NULL, NULL, NULL, err));
-    AKIN_TRY(live_search(r->slot, find.q, find.k, request_json(r, 200), err));
-done:
-    return end(r, status, err);
-}
-
-typedef akin_status (*lookup_fn)(struct live_slot *s, const char *id, struct buf *out,
-                                 akin_error *err);
-
-static enum handled answer_lookup(struct request *r, lookup_fn fn)
-{
-    akin_status status = AKIN_OK;
-    akin_error err_ = {0}, *err = &err_;
-    AKIN_TRY(route_query(&r->target, NULL, &r->arena, NULL, NULL, NULL, NULL, err));
-    AKIN_TRY(fn(r->slot, r->param, request_json(r, 200), err));
-done:
-    return end(r, status, err);
-}
-
-enum handled handle_item(struct request *r)
-{
-    return answer_lookup(r, live_item_json);
-}
-
-enum handled handle_user(struct request *r)
-{
-    return answer_lookup(r, live_user_json);
-}
-
-enum handled handle_user_export(struct request *r)
-{
-    return answer_lookup(r, live_user_export);
-}
-
-typedef akin_status (*events_fn)(struct live_slot *s, const char *id, int64_t before, int64_t most,
-                                 struct buf *out, akin_error *err);
-
-static enum handled answer_events(struct request *r, events_fn fn)
-{
-    akin_status status = AKIN_OK;
-    akin_error err_ = {0}, *err = &err_;
-    struct find find;
-    AKIN_TRY(route_query(&r->target, r->route->query, &r->arena, &find, NULL, NULL, NULL, err));
-    AKIN_TRY(fn(r->slot, r->param, find.before, find.limit, request_json(r, 200), err));
-done:
-    return end(r, status, err);
-}
-
-enum handled handle_user_events(struct request *r)
-{
-    return answer_events(r, live_user_events);
-}
-
-enum handled handle_item_events(struct request *r)
-{
-    return answer_events(r, live_item_events);
+    return request_end(r, status, err);
 }

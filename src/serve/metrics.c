@@ -9,9 +9,9 @@
 
 #include <inttypes.h>
 
-static const int statuses[METRIC_STATUSES - 1] = {200, 201, 202, 204, 304, 400, 401, 403, 404,
-                                                  405, 408, 409, 413, 415, 421, 422, 429, 431,
-                                                  499, 500, 501, 503, 504, 505, 304};
+static const int statuses[METRIC_STATUSES - 1] = {200, 201, 202, 204, 304, 400, 401, 403,
+                                                  404, 405, 408, 409, 413, 415, 421, 422,
+                                                  429, 431, 499, 500, 501, 503, 504, 505};
 /* Upper bounds in nanoseconds; the last bucket has none. */
 static const int64_t bounds_ns[METRIC_BUCKETS - 1] = {
     100000,   250000,    500000,    1000000,   2500000,    5000000,    10000000,   25000000,
@@ -32,7 +32,7 @@ void metrics_add(struct metrics *m, int route, int status, int64_t ns)
     atomic_fetch_add_explicit(&r->n, 1, memory_order_relaxed);
 }
 
-static int64_t get(_Atomic int64_t *value)
+static int64_t get(const _Atomic int64_t *value)
 {
     return atomic_load_explicit(value, memory_order_relaxed);
 }
@@ -120,57 +120,88 @@ static void write_latency(struct metrics *m, struct buf *out)
     }
 }
 
-static void write_server(struct metrics *m, struct buf *out)
-{
-    single(out, "akin_http_connections", "gauge", "Open connections.", get(&m->connections));
-    single(out, "akin_http_connections_refused_total", "counter", "Over the limit of connections.",
-           get(&m->refused_connections));
-    single(out, "akin_http_connections_cut_total", "counter", "Closed at their deadline.",
-           get(&m->cut_connections));
-    single(out, "akin_http_requests_in_flight", "gauge", "Begun and not yet answered.",
-           get(&m->in_flight));
-    single(out, "akin_http_queue", "gauge", "Slow requests waiting for a worker.", get(&m->queued));
-    single(out, "akin_http_queue_refused_total", "counter", "Answered 503: the queue was full.",
-           get(&m->queue_refused));
-    single(out, "akin_http_timeouts_total", "counter", "Answered 504 at their deadline.",
-           get(&m->timeouts));
-    single(out, "akin_http_wrong_keys_total", "counter", "Requests with a wrong or expired key.",
-           get(&m->wrong_keys));
-    single(out, "akin_http_rate_limited_total", "counter", "Requests answered 429.",
-           get(&m->rate_limited));
-    single(out, "akin_access_log_dropped_total", "counter", "Lines the access log had no room for.",
-           get(&m->log_dropped));
-    single(out, "akin_start_time_seconds", "gauge", "Unix time of the start.", m->start_unix);
-}
+/* A figure of one of the structures below; tables end with a row without a name. */
+struct metric_row {
+    const char *name, *type, *help;
+    size_t at; /* of the int64_t */
+};
 
-static void write_live(const struct live_stats *s, struct buf *out)
+static const struct metric_row server_rows[] = {
+    {"akin_http_connections", "gauge", "Open connections.", offsetof(struct metrics, connections)},
+    {"akin_http_connections_refused_total", "counter", "Over the limit of connections.",
+     offsetof(struct metrics, refused_connections)},
+    {"akin_http_connections_cut_total", "counter", "Closed at their deadline.",
+     offsetof(struct metrics, cut_connections)},
+    {"akin_http_requests_in_flight", "gauge", "Begun and not yet answered.",
+     offsetof(struct metrics, in_flight)},
+    {"akin_http_queue", "gauge", "Slow requests waiting for a worker.",
+     offsetof(struct metrics, queued)},
+    {"akin_http_queue_refused_total", "counter", "Answered 503: the queue was full.",
+     offsetof(struct metrics, queue_refused)},
+    {"akin_http_timeouts_total", "counter", "Answered 504 at their deadline.",
+     offsetof(struct metrics, timeouts)},
+    {"akin_http_wrong_keys_total", "counter", "Requests with a wrong or expired key.",
+     offsetof(struct metrics, wrong_keys)},
+    {"akin_http_rate_limited_total", "counter", "Requests answered 429.",
+     offsetof(struct metrics, rate_limited)},
+    {"akin_access_log_dropped_total", "counter", "Lines the access log had no room for.",
+     offsetof(struct metrics, log_dropped)},
+    {0},
+};
+
+static const struct metric_row live_rows[] = {
+    {"akin_overlay_events", "gauge", "Events held beside the models' histories.",
+     offsetof(struct live_stats, overlay_events)},
+    {"akin_overlay_users", "gauge", "Users with such events.",
+     offsetof(struct live_stats, overlay_users)},
+    {"akin_catalog_items", "gauge", "Items of the catalogue.",
+     offsetof(struct live_stats, catalog_items)},
+    {"akin_catalog_version", "counter", "Changes of the catalogue.",
+     offsetof(struct live_stats, catalog_version)},
+    {"akin_cache_bytes", "gauge", "Memory of the list cache.",
+     offsetof(struct live_stats, cache_bytes)},
+    {"akin_cache_hits_total", "counter", "Lists found in the cache.",
+     offsetof(struct live_stats, cache_hits)},
+    {"akin_cache_misses_total", "counter", "Lists that were not.",
+     offsetof(struct live_stats, cache_misses)},
+    {"akin_events_total", "counter", "Events accepted.", offsetof(struct live_stats, events)},
+    {"akin_answers_total", "counter", "Lists answered.", offsetof(struct live_stats, answers)},
+    {"akin_fallbacks_total", "counter", "Lists answered by a fallback.",
+     offsetof(struct live_stats, fallbacks)},
+    {"akin_memory_bytes", "gauge", "Memory of the engine.",
+     offsetof(struct live_stats, memory_bytes)},
+    {0},
+};
+
+static const struct metric_row store_rows[] = {
+    {"akin_store_events", "gauge", "Events in the store.", offsetof(struct store_info, n_events)},
+    {"akin_store_last_seq", "gauge", "Last sequence number that is durable.",
+     offsetof(struct store_info, last_seq)},
+    {"akin_store_bytes", "gauge", "Size of the store.", offsetof(struct store_info, bytes)},
+    {"akin_store_wal_bytes", "gauge", "Size of its write-ahead log.",
+     offsetof(struct store_info, wal_bytes)},
+    {"akin_store_queue", "gauge", "Writes waiting.", offsetof(struct store_info, queued)},
+    {"akin_store_commits_total", "counter", "Commits.", offsetof(struct store_info, commits)},
+    {"akin_store_writes_total", "counter", "Writes.", offsetof(struct store_info, writes)},
+    {0},
+};
+
+/* of: the structure; is_shared: its figures are atomic. */
+static void write_rows(const struct metric_row *row, const void *of, bool is_shared,
+                       struct buf *out)
 {
-    single(out, "akin_overlay_events", "gauge", "Events held beside the models' histories.",
-           s->overlay_events);
-    single(out, "akin_overlay_users", "gauge", "Users with such events.", s->overlay_users);
-    single(out, "akin_catalog_items", "gauge", "Items of the catalogue.", s->catalog_items);
-    single(out, "akin_catalog_version", "counter", "Changes of the catalogue.", s->catalog_version);
-    single(out, "akin_cache_bytes", "gauge", "Memory of the list cache.", s->cache_bytes);
-    single(out, "akin_cache_hits_total", "counter", "Lists found in the cache.", s->cache_hits);
-    single(out, "akin_cache_misses_total", "counter", "Lists that were not.", s->cache_misses);
-    single(out, "akin_events_total", "counter", "Events accepted.", s->events);
-    single(out, "akin_answers_total", "counter", "Lists answered.", s->answers);
-    single(out, "akin_fallbacks_total", "counter", "Lists answered by a fallback.", s->fallbacks);
-    single(out, "akin_memory_bytes", "gauge", "Memory of the engine.", s->memory_bytes);
+    for (; row->name; row++) {
+        const void *at = (const char *)of + row->at;
+        single(out, row->name, row->type, row->help,
+               is_shared ? get((const _Atomic int64_t *)at) : *(const int64_t *)at);
+    }
 }
 
 static void write_store(const struct store_info *s, struct buf *out)
 {
     single(out, "akin_store_state", "gauge", "0 ready, 1 full, 2 read-only, 3 corrupt, 4 failed.",
            (int64_t)s->state);
-    single(out, "akin_store_events", "gauge", "Events in the store.", s->n_events);
-    single(out, "akin_store_last_seq", "gauge", "Last sequence number that is durable.",
-           s->last_seq);
-    single(out, "akin_store_bytes", "gauge", "Size of the store.", s->bytes);
-    single(out, "akin_store_wal_bytes", "gauge", "Size of its write-ahead log.", s->wal_bytes);
-    single(out, "akin_store_queue", "gauge", "Writes waiting.", s->queued);
-    single(out, "akin_store_commits_total", "counter", "Commits.", s->commits);
-    single(out, "akin_store_writes_total", "counter", "Writes.", s->writes);
+    write_rows(store_rows, s, false, out);
     head(out, "akin_store_commit_seconds_total", "counter", "Time of all commits.");
     buf_text(out, "akin_store_commit_seconds_total ");
     buf_double(out, s->commit_seconds);
@@ -183,8 +214,9 @@ void metrics_write(struct metrics *m, const struct live_stats *stats, bool has_s
     single(out, "akin_ready", "gauge", "1 if answers and writes work.", is_ready);
     write_requests(m, out);
     write_latency(m, out);
-    write_server(m, out);
-    write_live(stats, out);
+    write_rows(server_rows, m, true, out);
+    single(out, "akin_start_time_seconds", "gauge", "Unix time of the start.", m->start_unix);
+    write_rows(live_rows, stats, false, out);
     if (has_store)
         write_store(&stats->store, out);
 }
