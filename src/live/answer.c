@@ -447,13 +447,12 @@ done:
     return status;
 }
 
-static akin_status check_query(const struct live *l, const struct live_query *q, int32_t *k,
-                               akin_error *err)
+akin_status query_k(const struct live *l, const struct live_query *q, int32_t *k, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    *k = q->k < 0 ? 10 : (int32_t)(q->k <= l->p.max_k ? q->k : 0);
     if (q->k > l->p.max_k)
         AKIN_FAIL(AKIN_E_ARG, "k=%lld (must be 0..%lld)", (long long)q->k, (long long)l->p.max_k);
+    *k = q->k < 0 ? 10 : (int32_t)q->k;
 done:
     return status;
 }
@@ -468,7 +467,7 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     struct cache_key key = {0};
     bool is_kept = is_cacheable(l, q);
     slot_begin(s);
-    AKIN_TRY(check_query(l, q, &a.k, err));
+    AKIN_TRY(query_k(l, q, &a.k, err));
     AKIN_TRY(generation_get(l, q->model, &a.g, err));
     l->n_answers++;
     if (is_kept) {

@@ -206,6 +206,8 @@ akin_status items_of_ids(struct live_slot *s, const char *const *ids, int64_t n,
 
 /* {"item_id":…,"score":…,"title":… — the object stays open. */
 void item_open(struct live_slot *s, struct jw *jw, int32_t item, float score);
+/* How many items a query wants. Fails: E_ARG over max_k. */
+akin_status query_k(const struct live *l, const struct live_query *q, int32_t *k, akin_error *err);
 int64_t live_now(void);
 
 #endif

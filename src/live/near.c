@@ -54,17 +54,6 @@ done:
     return status;
 }
 
-static akin_status list_k(const struct live *l, const struct live_query *q, int32_t *k,
-                          akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    if (q->k > l->p.max_k)
-        AKIN_FAIL(AKIN_E_ARG, "k=%lld (must be 0..%lld)", (long long)q->k, (long long)l->p.max_k);
-    *k = q->k < 0 ? 10 : (int32_t)q->k;
-done:
-    return status;
-}
-
 /* {…,"items":[…]} of a list in catalogue numbers, behind what is open. */
 static void list_json(struct live_slot *s, struct jw *jw, const struct ranked *list, int32_t n)
 {
@@ -85,7 +74,7 @@ static akin_status near_answer(struct live_slot *s, struct generation *g, const 
     struct ranker *r;
     struct jw jw;
     int32_t item, k = 0, n = 0;
-    AKIN_TRY(list_k(s->l, q, &k, err));
+    AKIN_TRY(query_k(s->l, q, &k, err));
     AKIN_TRY(item_of(s->l, item_id, &item, err));
     AKIN_TRY(slot_ranker(s, g, &r, err));
     AKIN_TRY(eligible_for(s, g, q, &e, err));
@@ -208,7 +197,7 @@ akin_status live_item_users(struct live_slot *s, const char *item_id, const stru
     int32_t item, k = 0, n = 0;
     int64_t n_queries;
     slot_begin(s);
-    AKIN_TRY(list_k(s->l, q, &k, err));
+    AKIN_TRY(query_k(s->l, q, &k, err));
     AKIN_TRY(generation_get(s->l, q->model, &g, err));
     AKIN_TRY(item_of(s->l, item_id, &item, err));
     AKIN_TRY(slot_ranker(s, g, &r, err));
@@ -407,7 +396,7 @@ akin_status live_user_similar(struct live_slot *s, const char *user_id, const st
     int32_t k = 0, n = 0;
     slot_begin(s);
     arena_init(&x.scratch, s->ctx);
-    AKIN_TRY(list_k(s->l, q, &k, err));
+    AKIN_TRY(query_k(s->l, q, &k, err));
     AKIN_TRY(generation_get(s->l, q->model, &x.g, err));
     AKIN_TRY(asker_build(s, x.g, &(struct live_query){.user_id = user_id}, &asker, err));
     if (asker.q.user < 0 && asker.n_seen == 0)
@@ -452,7 +441,7 @@ akin_status live_popular(struct live_slot *s, int64_t window_seconds, const stru
     int32_t k = 0, n = 0;
     int64_t now = q->now ? q->now : live_now();
     slot_begin(s);
-    AKIN_TRY(list_k(l, q, &k, err));
+    AKIN_TRY(query_k(l, q, &k, err));
     AKIN_TRY(generation_get(l, q->model, &g, err));
     AKIN_TRY(eligible_for(s, g, q, &e, err));
     int32_t n_items = e.filter->n;
