@@ -113,6 +113,8 @@ export default {
   'user.events_since': 'Events since',
   'user.recommend': 'Recommendations for this user',
 
+  'reports.title': 'Reports',
+  'reports.line': '{kb} KiB, {modified}',
   'models.title': 'Models',
   'models.board': 'Leaderboard',
   'models.name': 'Model',
@@ -127,7 +129,7 @@ export default {
   'models.line': 'Generation {generation}, loaded {loaded}.',
   'models.previous': 'Before it: generation {generation}, loaded {loaded}.',
   'models.same_for_all': 'The same list for everyone.',
-  'models.no_metrics': 'These models carry no evaluation, so there is no ranking among them.',
+  'models.no_metrics': 'No evaluation is known of these models (serve: reports), so there is no ranking among them.',
   'models.none': 'No model is served. Train one and start the server with it.',
   'models.activate': 'Activate a file',
   'models.activate.ask': 'The file is checked, then answers as {name}. The one before stays for a roll back.',

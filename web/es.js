@@ -113,6 +113,8 @@ export default {
   'user.events_since': 'Eventos desde entonces',
   'user.recommend': 'Recomendaciones para este usuario',
 
+  'reports.title': 'Informes',
+  'reports.line': '{kb} KiB, {modified}',
   'models.title': 'Modelos',
   'models.board': 'Clasificación',
   'models.name': 'Modelo',
@@ -127,7 +129,7 @@ export default {
   'models.line': 'Generación {generation}, cargada el {loaded}.',
   'models.previous': 'Antes: generación {generation}, cargada el {loaded}.',
   'models.same_for_all': 'La misma lista para todos.',
-  'models.no_metrics': 'Estos modelos no llevan evaluación; no hay orden entre ellos.',
+  'models.no_metrics': 'No se conoce evaluación de estos modelos (serve: reports); no hay orden entre ellos.',
   'models.none': 'No se sirve ningún modelo. Entrene uno e inicie el servidor con él.',
   'models.activate': 'Activar un archivo',
   'models.activate.ask': 'Se comprueba el archivo y responde como {name}. El anterior queda por si se vuelve atrás.',

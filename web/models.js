@@ -8,6 +8,7 @@ import {announce, button, h, scrolling, set} from './dom.js';
 import {errorBox} from './errors.js';
 import {duration, number, t, when} from './i18n.js';
 import {confirm} from './dialogs.js';
+import {evaluations, listReports, reportLinks} from './reports.js';
 
 /* A figure is a number, or an estimate with its interval. */
 function figure(value) {
@@ -24,7 +25,7 @@ function figure(value) {
     : {value: middle};
 }
 
-/* Metrics of a card, wherever an evaluation left them: {name: {value, low?, high?}}. */
+/* Metrics of a card, wherever an evaluation left them; a report's come last and count: {name: {value, low?, high?}}. */
 export function metricsOf(card) {
   const found = {};
   for (const place of [card?.train?.validation, card?.evaluation?.metrics, card?.metrics]) {
@@ -86,6 +87,7 @@ export async function mount(root, {signal}) {
   const status = h('div');
   const board = h('div');
   const cards = h('div', {class: 'grid'});
+  const links = h('div');
   let models = [];
   let sortKey = null;
   let sortDown = true;
@@ -158,7 +160,11 @@ export async function mount(root, {signal}) {
   }
 
   async function load() {
-    models = await allModels(signal);
+    const reports = await listReports(signal);
+    const figures = await evaluations(reports, signal);
+    models = (await allModels(signal)).map((m) => figures[m.name]
+      ? {...m, card: {...m.card, metrics: {...m.card?.metrics, ...figures[m.name]}}} : m);
+    set(links, reportLinks(reports));
     if (models.length === 0) {
       set(board, h('p', {class: 'notice'}, t('models.none')));
       set(cards);
@@ -170,5 +176,5 @@ export async function mount(root, {signal}) {
 
   await load();
   set(root, h('h1', {tabindex: '-1'}, t('models.title')), status,
-    board, cards);
+    board, links, cards);
 }

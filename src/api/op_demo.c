@@ -191,9 +191,12 @@ static json_t *serve_params(const struct demo *d)
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
         json_object_set_new(paths, models[i],
                             json_sprintf("%s/models/%s.akin", d->p.output, models[i]));
-    return json_pack("{s:o, s:o, s:s, s:s}", "model", paths, "store",
+    json_t *reports = json_pack("[o, o, o]", json_sprintf("%s/report.html", d->p.output),
+                                json_sprintf("%s/evaluation.html", d->p.output),
+                                json_sprintf("%s/evaluation.json", d->p.output));
+    return json_pack("{s:o, s:o, s:s, s:s, s:o}", "model", paths, "store",
                      json_sprintf("sqlite:%s/akin.db", d->p.output), "default", "ials", "listen",
-                     "127.0.0.1:8080");
+                     "127.0.0.1:8080", "reports", reports);
 }
 
 static akin_status demo_run(struct op_call *call, json_t **result, akin_error *err)

@@ -5,6 +5,7 @@
  * not the answers that are still to be given.
  */
 #include "api/op.h"
+#include "core/file.h"
 #include "core/json.h"
 #include "core/par.h"
 #include "live/live.h"
@@ -112,6 +113,29 @@ done:
     return status;
 }
 
+/* What the run left beside its models, unless the configuration names others. */
+static akin_status add_config_reports(struct serving *s, const char *out, akin_error *err)
+{
+    static const char *const names[] = {"report.html", "evaluation.html", "evaluation.json"};
+    akin_status status = AKIN_OK;
+    struct buf path;
+    json_t *found = json_array();
+    buf_init(&path, s->call->ctx);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        buf_clear(&path);
+        buf_printf(&path, "%s/%s", out, names[i]);
+        AKIN_TRY(buf_check(&path, err));
+        if (file_exists(path.data))
+            json_array_append_new(found, json_string(path.data));
+    }
+    if (!found || json_object_set(s->keys[GROUP_SERVER], "reports", found) != 0)
+        AKIN_FAIL(AKIN_E_MEMORY, "serve: out of memory");
+done:
+    json_decref(found);
+    buf_free(&path);
+    return status;
+}
+
 static akin_status read_config(struct serving *s, const char *path, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -129,6 +153,7 @@ static akin_status read_config(struct serving *s, const char *path, akin_error *
     AKIN_TRY(buf_check(&out, err));
     json_array_foreach(json_object_get(s->config, "models"), i, value)
         AKIN_TRY(add_config_model(s, out.data, value, err));
+    AKIN_TRY(add_config_reports(s, out.data, err));
     const json_t *store = json_object_get(s->config, "store");
     s->store_url = json_is_string(store) ? json_string_value(store) : json_text(store, "url", NULL);
     s->default_model = json_text(json_object_get(s->config, "publish"), "model", NULL);

@@ -161,7 +161,7 @@ static int run_op(struct session *s, const akin_op *op, json_t *params)
     if (status == AKIN_OK)
         code = print_result(s, op, result);
     if (status == AKIN_OK && code == 0)
-        status = go_on(s, ctx, result, json_is_true(json_object_get(params, "serve")), &err);
+        status = go_on(s, ctx, result, json_object_get(params, "serve") != NULL, &err);
 done:
     if (status != AKIN_OK) {
         code = akin_status_exit(status);

@@ -246,6 +246,9 @@ enum handled handle_openapi(struct request *r)
 
 /* ---- The page ---- */
 
+static const char page_csp[] = "default-src 'self'; object-src 'none'; base-uri 'none'; "
+                               "form-action 'self'; frame-ancestors 'none'";
+
 enum handled handle_page(struct request *r)
 {
     char path[256];
@@ -264,7 +267,7 @@ enum handled handle_page(struct request *r)
     enum encoding e = file->data[r->encoding] ? r->encoding : ENCODING_NONE;
     request_json(r, 200);
     a->type = file->type;
-    a->is_page = true;
+    a->csp = page_csp;
     a->data = file->data[e];
     a->size = file->size[e];
     a->encoding = e;

@@ -186,10 +186,8 @@ static void add_headers(const struct request *r, const struct answer *a,
     }
     if (a->close || atomic_load(&r->server->draining))
         MHD_add_response_header(response, "Connection", "close");
-    if (a->is_page) {
-        MHD_add_response_header(response, "Content-Security-Policy",
-                                "default-src 'self'; object-src 'none'; base-uri 'none'; "
-                                "form-action 'self'; frame-ancestors 'none'");
+    if (a->csp) {
+        MHD_add_response_header(response, "Content-Security-Policy", a->csp);
         MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
         MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
     }

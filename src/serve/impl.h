@@ -33,7 +33,8 @@ enum {
     REQUEST_INLINE_US = 1000,  /* so are answers predicted to take longer */
     REQUEST_DEPTH = 32,        /* of JSON */
     ENCODE_FROM = 1024,
-    HOSTS_OWN = 3
+    HOSTS_OWN = 3,
+    PATH_TEXT_MAX = 4096
 };
 
 struct answer {
@@ -45,7 +46,7 @@ struct answer {
     enum encoding encoding;
     bool varies; /* by Accept-Encoding */
     bool close;
-    bool is_page;        /* the page's headers */
+    const char *csp;     /* static: a document, and what it may load; NULL = data */
     char etag[24];       /* "" = none */
     char allow[64];      /* "" = none */
     int64_t retry_after; /* seconds, 0 = none */
@@ -120,6 +121,7 @@ struct server {
     struct tls *tls;        /* NULL = none */
     struct page *page;      /* NULL = none */
     struct buf openapi;
+    unsigned char link_secret[32]; /* of signed links to reports */
     struct MHD_Daemon *daemon;
     char url[128];
     char hosts[HOSTS_OWN][64]; /* Host values that are our own */
@@ -189,6 +191,9 @@ bool server_needs_key(struct server *s);
 akin_status serve_params_check(const struct serve_params *p, bool is_loopback, bool has_keys,
                                akin_error *err);
 
+/* reports.c: are these files that can be shown, under names of their own? E_ARG. */
+akin_status reports_check(const json_t *reports, akin_error *err);
+
 /* workers.c */
 akin_status workers_start(struct server *s, akin_error *err);
 /* Holds r and queues it; false: the queue is full or the server stops, answer is a 503. */
@@ -246,6 +251,8 @@ enum handled handle_models(struct request *r);
 enum handled handle_activate(struct request *r);
 enum handled handle_rollback(struct request *r);
 enum handled handle_default(struct request *r);
+enum handled handle_reports(struct request *r);
+enum handled handle_report(struct request *r);
 enum handled handle_keys(struct request *r);
 enum handled handle_key_create(struct request *r);
 enum handled handle_key_delete(struct request *r);
@@ -258,6 +265,7 @@ enum handled handle_page(struct request *r);
 /* Their tables of parameters. */
 extern const akin_param list_query_rows[], recommend_body_rows[], rank_body_rows[],
     similar_query_rows[], like_query_rows[], popular_query_rows[], search_query_rows[],
-    events_query_rows[], activate_body_rows[], rollback_body_rows[], key_body_rows[];
+    events_query_rows[], activate_body_rows[], rollback_body_rows[], key_body_rows[],
+    report_query_rows[];
 
 #endif

@@ -63,6 +63,8 @@ static const struct {
                                                                "\"null\"]}")},
     {"Export", OBJ("\"user_id\":" STR)},
     {"Models", OBJ("\"models\":" LIST("{\"type\":\"object\"}"))},
+    {"Reports", OBJ("\"reports\":" LIST(OBJ("\"name\":" STR ",\"kind\":" STR ",\"bytes\":" INT
+                                            ",\"modified\":" STR ",\"href\":" STR)))},
     {"Keys", OBJ("\"keys\":" LIST(OBJ("\"id\":" STR ",\"scopes\":" STR ",\"note\":" STR)))},
     {"Key", OBJ("\"id\":" STR ",\"key\":" STR ",\"scopes\":" STR)},
     {"Revoked", OBJ("\"revoked\":" STR)},

@@ -30,6 +30,9 @@ const akin_param serve_param_rows[] = {
     PARAM_TEXT(P, access_log, NULL, 0, "file for JSON lines, - = standard error"),
     {"access_log_key", AKIN_PARAM_TEXT, AKIN_PARAM_SECRET, offsetof(P, access_log_key), NULL, 0, 0,
      NULL, "", "secret of the hashes of ids in it, default another every start"},
+    PARAM_LIST(
+        P, reports, NULL, 0,
+        "report files (.html, .json) to show, default those of the run with a configuration"),
     PARAM_BOOL(P, page, "true", 0, "serve the page at /"),
     PARAM_END,
 };

@@ -30,6 +30,7 @@ struct serve_params {
     json_t *cors_origins;       /* default none */
     const char *access_log;     /* path, "-" = standard error, NULL = none */
     const char *access_log_key; /* of the hashes of ids in it; NULL = another every start */
+    json_t *reports;            /* files .html and .json under /v1/reports; default none */
     int64_t page;               /* serve the page at / (default yes) */
     const struct live_params *engine; /* no key: the engine's limits and rules; NULL = none */
 };

@@ -81,7 +81,9 @@ static akin_status init_access(struct server *s, akin_error *err)
     AKIN_TRY(limiter_create(s->ctx, WRONG_RATE, WRONG_BURST, &s->wrong, err));
     if (s->p.tls_certificate)
         AKIN_TRY(tls_create(s->ctx, s->p.tls_certificate, s->p.tls_key, &s->tls, err));
-    if (gnutls_rnd(GNUTLS_RND_NONCE, &s->id_base, sizeof s->id_base) != 0)
+    AKIN_TRY(reports_check(s->p.reports, err));
+    if (gnutls_rnd(GNUTLS_RND_NONCE, &s->id_base, sizeof s->id_base) != 0 ||
+        gnutls_rnd(GNUTLS_RND_KEY, s->link_secret, sizeof s->link_secret) != 0)
         AKIN_FAIL(AKIN_E_IO, "serve: the system gives no random numbers");
 done:
     return status;

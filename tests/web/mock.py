@@ -115,6 +115,16 @@ class World:
                     if name == "best" and self.generation[name] else None}
         return {"models": [one("best", "ials", 0.31, True), one("popular", "popular", 0.12, False)]}
 
+    def reports(self, name):
+        if name == ["evaluation.json"]:
+            return {"results": [{"model": "popular", "metrics": {
+                "recall@20": {"value": 0.4321, "lo": 0.4, "hi": 0.45, "n": 40}}}]}
+        if name:
+            raise Problem(404, "no such report")
+        return {"reports": [{"name": n, "kind": kind, "bytes": 5000, "href": f"/v1/reports/{n}",
+                             "modified": "2026-01-02T03:04:05Z"}
+                            for n, kind in (("report.html", "page"), ("evaluation.json", "figures"))]}
+
     def metrics(self):
         out = ["# TYPE akin_http_requests_total counter"]
         for (method, route, status), n in sorted(self.requests.items()):
@@ -187,6 +197,8 @@ class Handler(BaseHTTPRequestHandler):
             return "/v1/models", w.models()
         if head == "models" and method == "POST" and len(tail) == 1:
             return self.change_model(tail[0])
+        if head == "reports" and method == "GET":
+            return "/v1/reports", w.reports(tail)
         if head == "search":
             self.only(query, {"q", "k"})
             return "/v1/search", self.search(query.get("q", ""))

@@ -243,6 +243,14 @@ class OtherViewsTest(Case):
         self.shot("models")
 
     @only_mock
+    def test_reports_beside_the_models(self):
+        self.go("#/models")
+        link = self.page.get_by_role("link", name="report.html")
+        expect(link).to_have_attribute("href", "/v1/reports/report.html")
+        row = self.page.get_by_role("row").filter(has_text="popular")
+        expect(row.first).to_contain_text("0.4321")
+
+    @only_mock
     def test_activate_and_roll_back(self):
         self.go("#/models")
         expect(self.page.locator("th[aria-sort]")).to_contain_text("ndcg@10")
