@@ -6,6 +6,7 @@
 #include "api/pipeline.h"
 #include "core/hash.h"
 #include "core/json.h"
+#include "data/source_store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +39,9 @@ static akin_status stage_key(struct runner *r, const struct stage *s, char out[1
         char text[17];
         if (strcmp(s->inputs[i], "-") == 0)
             AKIN_FAIL(AKIN_E_ARG, "run: standard input cannot be a source of a pipeline");
-        AKIN_TRY(file_hash(r->ctx, s->inputs[i], &h, err));
+        /* a store's file changes with checkpoints too, and not with every write */
+        AKIN_TRY((own_is_store(s->inputs[i]) ? own_fingerprint : file_hash)(r->ctx, s->inputs[i],
+                                                                            &h, err));
         hex(h, text);
         buf_printf(&buf, " %s", text);
     }

@@ -63,7 +63,8 @@ akin_status dataset_prepare_bytes(akin_ctx *ctx, const struct prepare_params *p,
                                   const void *bytes, int64_t size, int64_t now,
                                   struct dataset **out, json_t **report, akin_error *err);
 
-/* What reading the sources will take, from their sizes and first MiB. */
+/* What reading the sources will take: from their sizes and first MiB, of a store from its counts.
+ */
 struct prepare_cost {
     int64_t n_rows;
     int64_t n_users;

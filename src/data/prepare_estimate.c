@@ -5,13 +5,14 @@
  *
  * Distinct ids: Chao's lower bound d + f1²/(2 f2) where many ids were seen once (mixed rows), a
  * power law of the sample's own growth else (rows sorted by id), never above the largest integer.
- * Cost: about 2 MiB read and parsed.
+ * A dataset and a store say themselves how many events and ids they have; their first lines say the
+ * rest.
+ * Cost: about 2 MiB read and parsed; of a store its first 65,536 events are read.
  */
-#include "data/prepare.h"
+#include "data/prepare_impl.h"
 
 #include "core/par.h"
 #include "data/format.h"
-#include "data/ingest.h"
 
 #include <math.h>
 #include <string.h>
@@ -162,11 +163,44 @@ static double distinct_total(const struct side *s, double scale)
     return total;
 }
 
+/* ---- a dataset and a store ---- */
+
+/* Ids of events that are not in the dataset, or all of them without one. */
+static double own_new_ids(const struct side *s, const struct ids *base, int64_t n_store,
+                          double scale)
+{
+    int64_t n_new = 0;
+    if (!base)
+        return (double)n_store;
+    for (int64_t i = 0; i < s->set.n; i++) {
+        const char *id = s->set.bytes + s->set.off[i];
+        n_new += ids_find(base, id, (size_t)(s->set.off[i + 1] - s->set.off[i])) < 0;
+    }
+    double share = s->set.n ? (double)n_new / (double)s->set.n : 0;
+    double total = share * distinct_total(s, scale);
+    return total < (double)n_store ? total : (double)n_store;
+}
+
+/* What they hold beside the rows. */
+static double own_bytes(const struct own_sources *own, double line)
+{
+    double bytes = 0;
+    const int64_t n[] = {own->n_base, own->n_store};
+    for (int i = 0; i < 2; i++)
+        bytes += 1.5 * line * (double)(n[i] < OWN_PAGE ? n[i] : OWN_PAGE); /* a page of lines */
+    if (own->base)
+        bytes += (double)own->base->users.n + (double)own->base->items.n;
+    return own->store ? bytes + 8.5e6 : bytes; /* names of the connection that scans */
+}
+
+/* ---- all sources ---- */
+
 struct totals {
     double rows, users, items, id_bytes, text, seconds, read_bytes;
     bool has_ext;
     int n_extra;
     double windows; /* of streams, bytes */
+    double held;    /* from the first to the last */
     bool has_value, has_time;
     int workers;
 };
@@ -199,9 +233,100 @@ static void costs_add(const struct totals *t, struct prepare_cost *out)
     out->n_rows = (int64_t)n;
     out->n_users = (int64_t)t->users;
     out->n_items = (int64_t)t->items;
-    out->peak_bytes = (int64_t)peak;
+    out->peak_bytes = (int64_t)(peak + t->held);
     out->dataset_bytes = (int64_t)(columns + (t->users + t->items) * 12 + t->id_bytes + text);
     out->seconds = t->seconds;
+}
+
+/* How much of a source was seen, and of how many ids. */
+struct extent {
+    double scale, rows, users, items;
+};
+
+static struct extent extent_of(const struct own_sources *own, const char *path,
+                               const struct input *in, const struct read_plan *plan,
+                               const struct sample *s)
+{
+    struct extent e = {0};
+    if (own_is_source(path)) {
+        bool is_store = own_is_store(path);
+        const struct dataset *base = own->base;
+        e.rows = (double)(is_store ? own->n_store : own->n_base);
+        e.scale = s->n_records > 0 ? e.rows / (double)s->n_records : 0;
+        e.users = base ? (double)base->users.n : 0;
+        e.items = base ? (double)base->items.n : 0;
+        if (!is_store)
+            return e;
+        e.users += own_new_ids(&s->user, base ? &base->users : NULL, own->info.n_users, e.scale);
+        e.items += own_new_ids(&s->item, base ? &base->items : NULL, own->info.n_items, e.scale);
+        return e;
+    }
+    e.scale = s->bytes > 0 ? (input_expanded(in) - (double)plan->body) / (double)s->bytes : 0;
+    e.rows = (double)s->n_rows * e.scale;
+    e.users = distinct_total(&s->user, e.scale);
+    if (plan->format == FORMAT_BASKET || plan->format == FORMAT_SESSIONS ||
+        plan->format == FORMAT_LIBSVM || (plan->format == FORMAT_ADJACENCY && plan->lead > 0))
+        e.users = (double)s->n_records * e.scale;
+    e.items = distinct_total(&s->item, e.scale);
+    return e;
+}
+
+static double ids_bytes(const struct side *s, double n, double otherwise)
+{
+    return s->set.n ? n * (double)s->bytes / (double)s->set.n : n * otherwise;
+}
+
+static void totals_add(struct totals *t, const struct extent *e, const struct input *in,
+                       const struct read_plan *plan, const struct sample *s, double max_line)
+{
+    double bytes = (double)s->bytes * e->scale;
+    t->rows += e->rows;
+    t->users = t->users > e->users ? t->users : e->users;
+    t->items = t->items > e->items ? t->items : e->items;
+    t->id_bytes += ids_bytes(&s->user, e->users, 8) + ids_bytes(&s->item, e->items, 0);
+    t->text += (double)s->n_text * e->scale;
+    t->read_bytes += bytes;
+    t->seconds += ((double)s->seconds_ns * e->scale + e->rows * 25) / 1e9 / t->workers;
+    if (!input_is_random(in)) {
+        t->seconds += bytes / 4e8;
+        /* two windows of 17 MiB, unless the head is all of it, and the record that goes on */
+        double window = bytes < (double)INPUT_HEAD ? bytes : 17.0 * (1 << 20);
+        t->windows = 2 * (window + max_line);
+    }
+    t->has_ext = t->has_ext || plan->has_type || plan->format == FORMAT_SESSIONS;
+    t->n_extra = plan->n_cells - CELL_FIXED;
+    t->has_value = plan->has_value;
+    t->has_time = plan->has_time || plan->by_row;
+}
+
+static akin_status source_estimate(akin_ctx *ctx, struct own_sources *own,
+                                   const struct prepare_params *p, const char *path, int64_t now,
+                                   struct totals *t, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct input *in = NULL;
+    struct read_plan *plan = NULL;
+    struct prepare_params how;
+    struct sample s;
+    json_t *note = json_object();
+    memset(&s, 0, sizeof s);
+    AKIN_TRY(prepare_path(ctx, own, p, path, &how, &in, err));
+    if (!in)
+        goto done;
+    AKIN_TRY(plan_create(ctx, &how, now + 86400, in, 0, NULL, note, &plan, err));
+    AKIN_TRY(sample_input(ctx, in, plan, &s, err));
+    struct extent e = extent_of(own, path, in, plan, &s);
+    totals_add(t, &e, in, plan, &s, (double)how.max_line);
+    if (own_is_store(path)) /* two passes, and the lines */
+        t->seconds += e.rows * 2.4e-6;
+    if (own_is_source(path))
+        t->held = own_bytes(own, s.n_records ? (double)s.bytes / (double)s.n_records : 0);
+done:
+    sample_free(ctx, &s);
+    plan_free(ctx, plan);
+    input_close(in);
+    json_decref(note);
+    return status;
 }
 
 akin_status prepare_estimate(akin_ctx *ctx, const struct prepare_params *p, int64_t now,
@@ -209,58 +334,20 @@ akin_status prepare_estimate(akin_ctx *ctx, const struct prepare_params *p, int6
 {
     akin_status status = AKIN_OK;
     struct totals t = {.workers = par_workers(ctx)};
-    struct input *in = NULL;
-    struct read_plan *plan = NULL;
-    struct sample s;
-    json_t *note = json_object();
-    memset(&s, 0, sizeof s);
+    struct prepare_params with_own = *p;
+    struct own_sources own = {0};
     memset(out, 0, sizeof *out);
+    AKIN_TRY(own_open(ctx, p, true, &own, err));
+    if (own_is_used(&own))
+        with_own.context = own.context;
     for (size_t i = 0; i < json_array_size(p->source); i++) {
         const char *path = json_string_value(json_array_get(p->source, i));
         if (!path || strcmp(path, "-") == 0)
             AKIN_FAIL(AKIN_E_UNSUPPORTED, "plan: standard input cannot be looked at beforehand");
-        AKIN_TRY(input_open(ctx, path, &in, err));
-        AKIN_TRY(plan_create(ctx, p, now + 86400, in, 0, NULL, note, &plan, err));
-        memset(&s, 0, sizeof s);
-        AKIN_TRY(sample_input(ctx, in, plan, &s, err));
-        double bytes = input_expanded(in) - (double)plan->body;
-        double scale = s.bytes > 0 ? bytes / (double)s.bytes : 0;
-        double rows = (double)s.n_rows * scale;
-        double users = distinct_total(&s.user, scale);
-        if (plan->format == FORMAT_BASKET || plan->format == FORMAT_SESSIONS ||
-            plan->format == FORMAT_LIBSVM || (plan->format == FORMAT_ADJACENCY && plan->lead > 0))
-            users = (double)s.n_records * scale;
-        double items = distinct_total(&s.item, scale);
-        t.rows += rows;
-        t.users = t.users > users ? t.users : users;
-        t.items = t.items > items ? t.items : items;
-        t.id_bytes +=
-            s.user.set.n ? users * (double)s.user.bytes / (double)s.user.set.n : users * 8;
-        t.id_bytes += s.item.set.n ? items * (double)s.item.bytes / (double)s.item.set.n : 0;
-        t.text += (double)s.n_text * scale;
-        t.read_bytes += bytes;
-        t.seconds += ((double)s.seconds_ns * scale + rows * 25) / 1e9 / t.workers;
-        if (!input_is_random(in)) {
-            t.seconds += bytes / 4e8;
-            /* two windows of 17 MiB, less if it is small, and the record that goes on */
-            double window = bytes < 17.0 * (1 << 20) ? bytes : 17.0 * (1 << 20);
-            t.windows = 2 * (window + (double)p->max_line);
-        }
-        t.has_ext = t.has_ext || plan->has_type || plan->format == FORMAT_SESSIONS;
-        t.n_extra = plan->n_cells - CELL_FIXED;
-        t.has_value = plan->has_value;
-        t.has_time = plan->has_time || plan->by_row;
-        sample_free(ctx, &s);
-        plan_free(ctx, plan);
-        plan = NULL;
-        input_close(in);
-        in = NULL;
+        AKIN_TRY(source_estimate(ctx, &own, &with_own, path, now, &t, err));
     }
     costs_add(&t, out);
 done:
-    sample_free(ctx, &s);
-    plan_free(ctx, plan);
-    input_close(in);
-    json_decref(note);
+    own_close(&own);
     return status;
 }

@@ -32,6 +32,10 @@ akin_status prepare_sources(struct prepare *pr, akin_error *err);
 /* One source, already open. */
 akin_status prepare_source(struct prepare *pr, const struct prepare_params *p, struct input *in,
                            akin_error *err);
+/* Opens a source, of own or a raw one. *how: p as this one is read; *in NULL: it has no events. */
+akin_status prepare_path(akin_ctx *ctx, struct own_sources *own, const struct prepare_params *p,
+                         const char *path, struct prepare_params *how, struct input **in,
+                         akin_error *err);
 /* What prepare does not read, by name. */
 akin_status prepare_refuse(const char *path, akin_error *err);
 /* A name for messages; *number: what defects are counted under. */

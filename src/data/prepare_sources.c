@@ -102,7 +102,7 @@ done:
 static akin_status own_begin(struct prepare *pr, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    AKIN_TRY(own_open(pr->ctx, pr->p, &pr->own, err));
+    AKIN_TRY(own_open(pr->ctx, pr->p, false, &pr->own, err));
     if (!own_is_used(&pr->own))
         return AKIN_OK;
     pr->with_own = *pr->p;
@@ -115,19 +115,19 @@ done:
     return status;
 }
 
-/* *in NULL: a source without events. */
-static akin_status path_open(struct prepare *pr, const char *path, struct prepare_params *p,
-                             struct input **in, akin_error *err)
+akin_status prepare_path(akin_ctx *ctx, struct own_sources *own, const struct prepare_params *p,
+                         const char *path, struct prepare_params *how, struct input **in,
+                         akin_error *err)
 {
     akin_status status = AKIN_OK;
-    *p = *pr->p;
+    *how = *p;
     if (own_is_source(path)) {
-        *p = own_params(&pr->own, pr->p);
-        AKIN_TRY(own_input(&pr->own, path, in, err));
+        *how = own_params(own, p);
+        AKIN_TRY(own_input(own, path, in, err));
         return AKIN_OK;
     }
     AKIN_TRY(prepare_refuse(path, err));
-    AKIN_TRY(input_open(pr->ctx, path, in, err));
+    AKIN_TRY(input_open(ctx, path, in, err));
 done:
     return status;
 }
@@ -145,7 +145,7 @@ akin_status prepare_sources(struct prepare *pr, akin_error *err)
         const char *path = json_string_value(json_array_get(pr->p->source, i));
         if (!path)
             AKIN_FAIL(AKIN_E_ARG, "prepare: source %zu is no text", i + 1);
-        AKIN_TRY(path_open(pr, path, &p, &in, err));
+        AKIN_TRY(prepare_path(pr->ctx, &pr->own, pr->p, path, &p, &in, err));
         if (!in)
             continue;
         bytes = input_size(in) > 0 ? input_size(in) : 0;

@@ -7,6 +7,7 @@
  */
 #include "data/source_store.h"
 
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/text.h"
 
@@ -15,7 +16,7 @@
 
 enum { OWN_LINE = 4 << 20 };
 
-static bool is_store(const char *path)
+bool own_is_store(const char *path)
 {
     size_t n = strlen(path);
     return strncmp(path, "sqlite:", 7) == 0 || (n > 3 && strcmp(path + n - 3, ".db") == 0);
@@ -24,7 +25,7 @@ static bool is_store(const char *path)
 bool own_is_source(const char *path)
 {
     size_t n = strlen(path);
-    if (is_store(path) || (n > 5 && strcmp(path + n - 5, ".akin") == 0))
+    if (own_is_store(path) || (n > 5 && strcmp(path + n - 5, ".akin") == 0))
         return true;
     return strcmp(path, "-") != 0 && dataset_is_file(path);
 }
@@ -76,7 +77,7 @@ static bool erased_word(void *arg, int64_t seq, const char *user_id, int64_t tim
     return true;
 }
 
-static akin_status words_read(struct own_sources *own, akin_error *err)
+static akin_status words_read(struct own_sources *own, bool is_estimate, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct word_reader r = {own, AKIN_OK, err};
@@ -84,7 +85,7 @@ static akin_status words_read(struct own_sources *own, akin_error *err)
         MEM_ZERO(own->ctx, own->user_flag, own->base->users.n + 1);
         MEM_ZERO(own->ctx, own->item_flag, own->base->items.n + 1);
     }
-    if (!own->store)
+    if (!own->store || is_estimate)
         return AKIN_OK;
     AKIN_TRY(store_entities(own->store, STORE_ITEM, 0, item_word, &r, err));
     AKIN_TRY(r.status);
@@ -101,14 +102,13 @@ done:
 static akin_status path_open(struct own_sources *own, const char *path, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    if (is_store(path)) {
+    if (own_is_store(path)) {
         struct store_options options = {.read_only = true, .must_exist = true};
-        struct store_info info;
         if (own->store)
             AKIN_FAIL(AKIN_E_ARG, "prepare: a second store, %s (one at a time)", path);
         AKIN_TRY(store_open(own->ctx, path, &options, &own->store, err));
-        store_info(own->store, &info);
-        own->last = info.last_seq;
+        store_info(own->store, &own->info);
+        own->last = own->info.last_seq;
         return AKIN_OK;
     }
     if (own->base)
@@ -158,8 +158,8 @@ done:
     return status;
 }
 
-akin_status own_open(akin_ctx *ctx, const struct prepare_params *p, struct own_sources *out,
-                     akin_error *err)
+akin_status own_open(akin_ctx *ctx, const struct prepare_params *p, bool is_estimate,
+                     struct own_sources *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     out->ctx = ctx;
@@ -189,8 +189,8 @@ akin_status own_open(akin_ctx *ctx, const struct prepare_params *p, struct own_s
         out->last = out->after;
     out->has_time = out->store || out->base->time_kind == TIME_UNIX;
     out->has_text = out->base && table_find(&out->base->event_table, "text");
-    AKIN_TRY(words_read(out, err));
-    AKIN_TRY(own_look(out, err));
+    AKIN_TRY(words_read(out, is_estimate, err));
+    AKIN_TRY(own_look(out, is_estimate, err));
     AKIN_TRY(names_make(out, p, err));
 done:
     return status;
@@ -223,4 +223,44 @@ struct prepare_params own_params(const struct own_sources *own, const struct pre
     q.header = 0;
     q.max_line = OWN_LINE;
     return q;
+}
+
+/* ---- has it changed? ---- */
+
+enum { LAST_WORDS = 1000 }; /* sequence numbers whose rows are part of the fingerprint */
+
+static bool event_sum(void *arg, const struct store_event *e)
+{
+    uint64_t *sum = arg;
+    *sum = hash_bytes(e->event_id, strlen(e->event_id), *sum + (uint64_t)e->seq);
+    return true;
+}
+
+static bool entity_sum(void *arg, const struct store_entity *e)
+{
+    uint64_t *sum = arg;
+    const char *said = e->attributes ? e->attributes : "";
+    *sum = hash_bytes(e->id, strlen(e->id), *sum + (uint64_t)e->seq);
+    *sum = hash_bytes(said, strlen(said), *sum);
+    return true;
+}
+
+akin_status own_fingerprint(akin_ctx *ctx, const char *path, uint64_t *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct store_options options = {.read_only = true, .must_exist = true};
+    struct store *store = NULL;
+    struct store_info info;
+    AKIN_TRY(store_open(ctx, path, &options, &store, err));
+    store_info(store, &info);
+    const int64_t counts[] = {info.last_seq, info.n_events, info.n_items, info.n_users,
+                              info.n_erased};
+    const int64_t after = info.last_seq > LAST_WORDS ? info.last_seq - LAST_WORDS : 0;
+    *out = hash_bytes(counts, sizeof counts, 0);
+    AKIN_TRY(store_events(store, after, LAST_WORDS, event_sum, out, err));
+    AKIN_TRY(store_entities(store, STORE_ITEM, after, entity_sum, out, err));
+    AKIN_TRY(store_entities(store, STORE_USER, after, entity_sum, out, err));
+done:
+    store_close(store);
+    return status;
 }

@@ -11,8 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { PAGE = 65536 };
-
 static bool item_is_gone(const struct own_sources *own, const char *id)
 {
     int64_t n = (int64_t)strlen(id);
@@ -49,7 +47,7 @@ static bool look_event(void *arg, const struct store_event *e)
     return true;
 }
 
-akin_status own_look(struct own_sources *own, akin_error *err)
+akin_status own_look(struct own_sources *own, bool is_estimate, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct dataset *base = own->base;
@@ -74,7 +72,12 @@ akin_status own_look(struct own_sources *own, akin_error *err)
     for (*at = own->after; own->store && *at != before;) {
         before = *at;
         AKIN_TRY(ctx_check(own->ctx, err));
-        AKIN_TRY(store_events(own->store, before, PAGE, look_event, own, err));
+        AKIN_TRY(store_events(own->store, before, OWN_PAGE, look_event, own, err));
+        if (is_estimate && own->n_store == OWN_PAGE) { /* there may be more */
+            int64_t most = own->last - own->after;
+            own->n_store = most < own->info.n_events ? most : own->info.n_events;
+            break;
+        }
     }
 done:
     return status;
@@ -153,7 +156,7 @@ static void base_line(struct own_stream *s, int64_t e)
 static void base_page(struct own_stream *s)
 {
     const struct dataset *base = s->own->base;
-    for (int i = 0; i < PAGE && s->at < base->n_events; i++, s->at++) {
+    for (int i = 0; i < OWN_PAGE && s->at < base->n_events; i++, s->at++) {
         while (base->user_ptr[s->user + 1] <= s->at)
             s->user++;
         if (!(s->own->user_flag[s->user] & OWN_GONE) &&
@@ -233,7 +236,7 @@ static akin_status page_make(struct own_stream *s, akin_error *err)
         if (!s->is_store)
             base_page(s);
         else
-            AKIN_TRY(store_events(s->own->store, s->at, PAGE, store_line, s, err));
+            AKIN_TRY(store_events(s->own->store, s->at, OWN_PAGE, store_line, s, err));
         AKIN_TRY(s->status);
     }
     AKIN_TRY(buf_check(&s->text, err));
@@ -264,10 +267,8 @@ done:
 
 akin_status own_input(struct own_sources *own, const char *path, struct input **in, akin_error *err)
 {
-    bool is_store = strncmp(path, "sqlite:", 7) == 0;
-    size_t n = strlen(path);
-    const char *name = is_store ? path + 7 : path;
-    is_store = is_store || (n > 3 && strcmp(path + n - 3, ".db") == 0);
+    bool is_store = own_is_store(path);
+    const char *name = strncmp(path, "sqlite:", 7) == 0 ? path + 7 : path;
     struct own_stream *s = &own->from[is_store];
     *in = NULL;
     if ((is_store ? own->n_store : own->n_base) == 0)

@@ -5,9 +5,20 @@ import unittest
 from test_serve import ServeCase
 
 
+CONFIG = """
+name: test
+out: {dir}/out
+data: {{interactions: {{path: "{store}"}}}}
+clean: {{duplicates: keep}}
+split: {{by: leave-last, n: 2}}
+models: [{{name: popular, type: popular}}]
+evaluate: {{metrics: [ndcg@5]}}
+"""
+
+
 class StoreSource(ServeCase):
     def events(self, path):
-        return self.json("inspect", path)["dataset"]["events"]
+        return self.json("inspect", path)["events"]
 
     def test_from_server_to_the_next_model(self):
         s = self.serve()
@@ -51,6 +62,29 @@ class StoreSource(ServeCase):
         self.assertEqual(self.expect(200, s.ask("GET", "/v1/items/2"))["title"], "Title 2, again")
         self.expect(404, s.ask("GET", "/v1/users/u5"))
         self.assertEqual(s.stop(signal.SIGTERM), 0)
+
+    def test_a_pipeline_runs_again_when_the_store_has_changed(self):
+        s = self.serve(models=("popular",))
+        put = lambda at, n: self.expect(200, s.ask("POST", "/v1/events", [
+            {"event_id": f"e{at + i}", "user_id": f"v{(at + i) % 40}",
+             "item_id": str((at + i) * 7 % 30), "value": 5, "time": 1600000000 + at + i}
+            for i in range(n)]))
+        put(0, 600)
+        config = self.write("c.yaml", CONFIG.format(dir=self.dir, store=self.store))
+        plan = self.json("plan", config)
+        self.assertEqual([r["stage"] for r in plan["stages"]], ["prepare", "split", "train"])
+        run = lambda: {r["stage"]: r["state"] for r in self.json("run", config)["stages"]}
+        self.assertEqual(set(run().values()), {"done"})
+        self.assertEqual(self.events(self.dir / "out" / "data.akin"), 600)
+        self.assertEqual(set(run().values()), {"unchanged"})
+        put(600, 1)
+        self.assertEqual(run()["prepare"], "done")
+        self.assertEqual(self.events(self.dir / "out" / "data.akin"), 601)
+        self.expect(200, s.ask("DELETE", "/v1/users/v1"))
+        self.assertEqual(run()["prepare"], "done")
+        self.assertEqual(set(run().values()), {"unchanged"})
+        self.assertEqual(s.stop(), 0)
+        self.assertEqual(set(run().values()), {"unchanged"})  # checkpoints change no content
 
     def test_wrong_files_are_named(self):
         text = self.write("text.db", "no database at all, only some words in a file\n" * 20)
