@@ -109,6 +109,28 @@ done:
     return status;
 }
 
+akin_status strtab_copy(akin_ctx *ctx, const struct strtab *from, struct strtab *to,
+                        akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int64_t *off = NULL;
+    char *bytes = NULL;
+    int64_t size = from->off ? from->off[from->n] : 0;
+    MEM_ZERO(ctx, off, from->n + 1);
+    MEM_NEW(ctx, bytes, size > 0 ? size : 1);
+    if (from->off)
+        memcpy(off, from->off, ((size_t)from->n + 1) * sizeof *off);
+    if (size > 0)
+        memcpy(bytes, from->bytes, (size_t)size);
+    *to = (struct strtab){from->n, off, bytes};
+    off = NULL;
+    bytes = NULL;
+done:
+    mem_free(ctx, off);
+    mem_free(ctx, bytes);
+    return status;
+}
+
 void strtab_free(akin_ctx *ctx, struct strtab *t)
 {
     mem_free(ctx, (void *)(uintptr_t)t->off);

@@ -156,6 +156,11 @@ akin_status live_user_events(struct live_slot *s, const char *user_id, int64_t b
                              struct buf *out, akin_error *err);
 akin_status live_item_events(struct live_slot *s, const char *item_id, int64_t before, int64_t most,
                              struct buf *out, akin_error *err);
+/* {"item_id":…,"tags":[{"tag","count"}],"next":place|null}: what people called an item in the data
+ * of the default model, or of the first that knows tags, most often said first; from: how many to
+ * pass over. */
+akin_status live_item_tags(struct live_slot *s, const char *item_id, int64_t from, int64_t most,
+                           struct buf *out, akin_error *err);
 /* All that is held about a person: attributes, events in the store and in each model. */
 akin_status live_user_export(struct live_slot *s, const char *user_id, struct buf *out,
                              akin_error *err);

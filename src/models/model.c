@@ -49,6 +49,7 @@ void model_free(struct model *m)
     ids_free(ctx, &m->users);
     ids_free(ctx, &m->items);
     table_free(ctx, &m->item_table);
+    item_tags_free(ctx, &m->tags);
     table_free(ctx, &m->user_table);
     histories_free(ctx, &m->hist);
     if (!m->file) { /* else both are views into it */
@@ -60,28 +61,6 @@ void model_free(struct model *m)
     json_decref(m->card);
     container_close(m->file);
     mem_free(ctx, m);
-}
-
-static akin_status types_copy(akin_ctx *ctx, const struct strtab *from, struct strtab *to,
-                              akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t *off = NULL;
-    char *bytes = NULL;
-    int64_t size = from->off ? from->off[from->n] : 0;
-    MEM_ZERO(ctx, off, from->n + 1);
-    MEM_NEW(ctx, bytes, size > 0 ? size : 1);
-    if (from->off)
-        memcpy(off, from->off, ((size_t)from->n + 1) * sizeof *off);
-    if (size > 0)
-        memcpy(bytes, from->bytes, (size_t)size);
-    *to = (struct strtab){from->n, off, bytes};
-    off = NULL;
-    bytes = NULL;
-done:
-    mem_free(ctx, off);
-    mem_free(ctx, bytes);
-    return status;
 }
 
 static akin_status table_copy(akin_ctx *ctx, const struct table *from, struct table *to,
@@ -141,7 +120,8 @@ static akin_status common_copy(struct model *m, const struct train_view *tv, aki
     AKIN_TRY(table_copy(ctx, &ds->item_table, &m->item_table, err));
     AKIN_TRY(table_copy(ctx, &ds->user_table, &m->user_table, err));
     AKIN_TRY(histories_copy(ctx, &tv->hist, &m->hist, err));
-    AKIN_TRY(types_copy(ctx, &ds->types, &m->types, err));
+    AKIN_TRY(strtab_copy(ctx, &ds->types, &m->types, err));
+    AKIN_TRY(item_tags_build(ctx, ds, &m->tags, err));
     AKIN_TRY(feedback_copy(ctx, tv->feedback, &m->types, &m->feedback, err));
     MEM_NEW(ctx, m->item_count, ds->items.n);
     memcpy(m->item_count, tv->item_count, (size_t)ds->items.n * sizeof *m->item_count);

@@ -10,6 +10,7 @@
 
 #include "core/param.h"
 #include "data/dataset.h"
+#include "data/item_tags.h"
 #include "data/view.h"
 #include "rank/scorer.h"
 
@@ -68,6 +69,7 @@ struct model {
     /* What every artifact carries, so that a model file is self-contained. */
     struct ids users, items;
     struct table item_table, user_table;
+    struct item_tags tags;
     struct histories hist;
     struct strtab types;
     int32_t *item_count; /* (items.n) users with a positive */

@@ -74,6 +74,7 @@ static akin_status add_all(const struct model *m, struct container_writer *w, ak
     AKIN_TRY(ids_save(w, "items", &m->items, err));
     AKIN_TRY(table_save(w, "utab", &m->user_table, err));
     AKIN_TRY(table_save(w, "itab", &m->item_table, err));
+    AKIN_TRY(item_tags_save(w, &m->tags, m->items.n, err));
     AKIN_TRY(add_types(m, w, err));
     AKIN_TRY(histories_save(w, "hist", &m->hist, err));
     AKIN_TRY(container_add(w, "count", CONTAINER_REQUIRED, m->item_count,
@@ -224,7 +225,7 @@ static akin_status load_common(struct model *m, struct container *c, const json_
                                akin_error *err)
 {
     akin_status status = AKIN_OK;
-    static const char *const names[] = {"model",  "users.", "items.", "utab.", "itab.",
+    static const char *const names[] = {"model",  "users.", "items.", "utab.", "itab.", "tags.",
                                         "types.", "hist.",  "count",  "m.",    "card"};
     AKIN_TRY(container_expect(c, names, (int)(sizeof names / sizeof names[0]), err));
     AKIN_TRY(load_head(m, c, head, err));
@@ -232,6 +233,7 @@ static akin_status load_common(struct model *m, struct container *c, const json_
     AKIN_TRY(ids_load(m->ctx, c, "items", &m->items, err));
     AKIN_TRY(load_table(m, c, "utab", m->users.n, &m->user_table, err));
     AKIN_TRY(load_table(m, c, "itab", m->items.n, &m->item_table, err));
+    AKIN_TRY(item_tags_load(c, m->items.n, &m->tags, err));
     AKIN_TRY(load_types(m, c, err));
     AKIN_TRY(histories_load(m->ctx, c, "hist", m->users.n, m->items.n, &m->hist, err));
     AKIN_TRY(load_counts(m, c, err));

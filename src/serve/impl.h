@@ -241,6 +241,7 @@ enum handled handle_item(struct request *r);
 enum handled handle_user(struct request *r);
 enum handled handle_user_events(struct request *r);
 enum handled handle_item_events(struct request *r);
+enum handled handle_item_tags(struct request *r);
 enum handled handle_user_export(struct request *r);
 enum handled handle_post_events(struct request *r);
 enum handled handle_put_item(struct request *r);
@@ -266,6 +267,6 @@ enum handled handle_page(struct request *r);
 extern const akin_param list_query_rows[], recommend_body_rows[], rank_body_rows[],
     similar_query_rows[], like_query_rows[], popular_query_rows[], search_query_rows[],
     events_query_rows[], activate_body_rows[], rollback_body_rows[], key_body_rows[],
-    report_query_rows[];
+    report_query_rows[], tags_query_rows[];
 
 #endif

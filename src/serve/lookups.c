@@ -6,7 +6,7 @@
 
 struct find {
     const char *q;
-    int64_t k, before, limit;
+    int64_t k, before, limit, from;
 };
 /* clang-format off */
 const akin_param search_query_rows[] = {
@@ -17,6 +17,11 @@ const akin_param search_query_rows[] = {
 const akin_param events_query_rows[] = {
     PARAM_INT(struct find, before, "0", -9e15, 9e15, "", 0, "`next` of the page before; 0 = the newest"),
     PARAM_INT(struct find, limit, "100", 1, 1000, "", 0, "events of a page"),
+    PARAM_END,
+};
+const akin_param tags_query_rows[] = {
+    PARAM_INT(struct find, from, "0", 0, 2e9, "", 0, "`next` of the page before; 0 = the first"),
+    PARAM_INT(struct find, limit, "100", 1, 1000, "", 0, "tags of a page"),
     PARAM_END,
 };
 /* clang-format on */
@@ -102,4 +107,15 @@ static akin_status look_item_events(struct request *r, const struct find *find, 
 enum handled handle_item_events(struct request *r)
 {
     return look_up(r, look_item_events);
+}
+
+static akin_status look_item_tags(struct request *r, const struct find *find, struct buf *out,
+                                  akin_error *err)
+{
+    return live_item_tags(r->slot, r->param, find->from, find->limit, out, err);
+}
+
+enum handled handle_item_tags(struct request *r)
+{
+    return look_up(r, look_item_tags);
 }

@@ -61,6 +61,8 @@ static const struct {
                     ",\"artifacts\":" LIST("{\"type\":\"object\"}"))},
     {"Events", OBJ("\"events\":" LIST("{\"type\":\"object\"}") ",\"next\":{\"type\":[\"integer\","
                                                                "\"null\"]}")},
+    {"Tags", OBJ("\"item_id\":" STR ",\"tags\":" LIST(OBJ(
+                 "\"tag\":" STR ",\"count\":" INT)) ",\"next\":{\"type\":[\"integer\",\"null\"]}")},
     {"Export", OBJ("\"user_id\":" STR)},
     {"Models", OBJ("\"models\":" LIST("{\"type\":\"object\"}"))},
     {"Reports", OBJ("\"reports\":" LIST(OBJ("\"name\":" STR ",\"kind\":" STR ",\"bytes\":" INT

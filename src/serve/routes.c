@@ -35,6 +35,8 @@ const struct route route_table[] = {
      handle_delete_item, "Takes an item out of every answer", "Change"},
     {METHOD_GET, "/v1/items/{id}/events", R, ROUTE_SLOW, events_query_rows, NULL,
      handle_item_events, "An item's events, newest first", "Events"},
+    {METHOD_GET, "/v1/items/{id}/tags", R, 0, tags_query_rows, NULL,
+     handle_item_tags, "What people called an item, most often said first", "Tags"},
     {METHOD_GET, "/v1/users/{id}", R, ROUTE_SLOW, NULL, NULL,
      handle_user, "A user's attributes", "User"},
     {METHOD_PUT, "/v1/users/{id}", W, ROUTE_BODY | ROUTE_BODY_FREE, NULL, NULL,

@@ -250,6 +250,15 @@ akin_status live_item_json(struct live_slot *s, const char *item_id, struct buf 
     return echo_id("item_id", item_id, out, err);
 }
 
+akin_status live_item_tags(struct live_slot *s, const char *item_id, int64_t from, int64_t most,
+                           struct buf *out, akin_error *err)
+{
+    (void)s;
+    (void)from;
+    (void)most;
+    return echo_id("item_id", item_id, out, err);
+}
+
 akin_status live_user_json(struct live_slot *s, const char *user_id, struct buf *out,
                            akin_error *err)
 {
