@@ -12,8 +12,8 @@
 #include "data/dataset.h"
 
 #include "core/par.h"
+#include "data/tags.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { USER_BLOCK = 2048, CHECK_EVERY = 65536 };
@@ -209,27 +209,6 @@ done:
     return status;
 }
 
-struct tag {
-    int32_t item, user, text;
-    int64_t time;
-    int64_t source;
-};
-
-static int compare_tags(const void *a, const void *b)
-{
-    const struct tag *x = a;
-    const struct tag *y = b;
-    if (x->item != y->item)
-        return x->item < y->item ? -1 : 1;
-    if (x->user != y->user)
-        return x->user < y->user ? -1 : 1;
-    if (x->text != y->text)
-        return x->text < y->text ? -1 : 1;
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    return (x->source > y->source) - (x->source < y->source);
-}
-
 /* Tags of kept items under their new numbers; sorted anew where users lost their names. */
 static akin_status pick_tags(const struct subset *s, struct tag *tags, uint8_t *used,
                              int64_t *n_out, akin_error *err)
@@ -248,7 +227,7 @@ static akin_status pick_tags(const struct subset *s, struct tag *tags, uint8_t *
             continue;
         if (n > lo && tags[lo].item != item) {
             if (has_nameless)
-                qsort(tags + lo, (size_t)(n - lo), sizeof *tags, compare_tags);
+                tags_sort(tags + lo, n - lo);
             lo = n;
             has_nameless = false;
         }
@@ -258,7 +237,7 @@ static akin_status pick_tags(const struct subset *s, struct tag *tags, uint8_t *
             (struct tag){item, user, from->tag_text[t], from->tag_time ? from->tag_time[t] : 0, t};
     }
     if (has_nameless)
-        qsort(tags + lo, (size_t)(n - lo), sizeof *tags, compare_tags);
+        tags_sort(tags + lo, n - lo);
     *n_out = n;
 done:
     return status;
@@ -272,8 +251,6 @@ static akin_status copy_tags(const struct subset *s, akin_error *err)
     struct tag *tags = NULL;
     uint8_t *used = NULL;
     int32_t *map = NULL;
-    int32_t *user = NULL, *item = NULL, *text = NULL;
-    int64_t *time = NULL;
     int64_t n;
     if (from->n_tags == 0)
         return AKIN_OK;
@@ -284,24 +261,7 @@ static akin_status copy_tags(const struct subset *s, akin_error *err)
     if (n == 0)
         goto done;
     AKIN_TRY(strtab_subset(ctx, &from->tag_vocab, used, &s->to->tag_vocab, map, err));
-    MEM_NEW(ctx, user, n);
-    s->to->tag_user = user;
-    MEM_NEW(ctx, item, n);
-    s->to->tag_item = item;
-    MEM_NEW(ctx, text, n);
-    s->to->tag_text = text;
-    if (from->tag_time) {
-        MEM_NEW(ctx, time, n);
-        s->to->tag_time = time;
-    }
-    for (int64_t t = 0; t < n; t++) {
-        user[t] = tags[t].user;
-        item[t] = tags[t].item;
-        text[t] = map[tags[t].text];
-        if (time)
-            time[t] = tags[t].time;
-    }
-    s->to->n_tags = n;
+    AKIN_TRY(tags_fill(s->to, tags, n, map, from->tag_time != NULL, err));
 done:
     mem_free(ctx, map);
     mem_free(ctx, used);

@@ -5,26 +5,7 @@
 #include "data/tables.h"
 
 #include "core/text.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-struct tag {
-    int32_t item, user, text;
-    int64_t time;
-};
-
-static int tag_order(const void *a, const void *b)
-{
-    const struct tag *x = a, *y = b;
-    if (x->item != y->item)
-        return x->item < y->item ? -1 : 1;
-    if (x->user != y->user)
-        return x->user < y->user ? -1 : 1;
-    if (x->text != y->text)
-        return x->text < y->text ? -1 : 1;
-    return (x->time > y->time) - (x->time < y->time);
-}
+#include "data/tags.h"
 
 /* A whole number of seconds, or ISO 8601. */
 static bool tag_time(const char *text, int64_t n, int64_t *out)
@@ -77,8 +58,7 @@ akin_status rawtable_tags(const struct rawtable *t, struct defects *defects, str
     akin_ctx *ctx = t->ctx;
     struct idset texts;
     struct tag *tags = NULL;
-    int32_t *rank = NULL, *user = NULL, *item = NULL, *text = NULL;
-    int64_t *time = NULL;
+    int32_t *rank = NULL;
     int64_t n = 0, kept = 0;
     static const int64_t no_off[1] = {0};
     idset_init(&texts, ctx);
@@ -89,8 +69,7 @@ akin_status rawtable_tags(const struct rawtable *t, struct defects *defects, str
                           texts.bytes ? texts.bytes : "", &ds->tag_vocab, rank, err));
     for (int64_t i = 0; i < n; i++)
         tags[i].text = rank[tags[i].text];
-    if (n > 0)
-        qsort(tags, (size_t)n, sizeof *tags, tag_order);
+    tags_sort(tags, n);
     for (int64_t i = 0; i < n; i++) { /* of the same user, item and tag the latest stays */
         bool is_same = i + 1 < n && tags[i].item == tags[i + 1].item &&
                        tags[i].user == tags[i + 1].user && tags[i].text == tags[i + 1].text;
@@ -99,32 +78,10 @@ akin_status rawtable_tags(const struct rawtable *t, struct defects *defects, str
         else
             tags[kept++] = tags[i];
     }
-    MEM_NEW(ctx, user, kept);
-    MEM_NEW(ctx, item, kept);
-    MEM_NEW(ctx, text, kept);
-    if (rawtable_column(t, "time") >= 0)
-        MEM_NEW(ctx, time, kept);
-    for (int64_t i = 0; i < kept; i++) {
-        user[i] = tags[i].user;
-        item[i] = tags[i].item;
-        text[i] = tags[i].text;
-        if (time)
-            time[i] = tags[i].time;
-    }
-    ds->n_tags = kept;
-    ds->tag_user = user;
-    ds->tag_item = item;
-    ds->tag_text = text;
-    ds->tag_time = time;
-    user = item = text = NULL;
-    time = NULL;
+    AKIN_TRY(tags_fill(ds, tags, kept, NULL, rawtable_column(t, "time") >= 0, err));
 done:
     idset_free(&texts);
     mem_free(ctx, tags);
     mem_free(ctx, rank);
-    mem_free(ctx, user);
-    mem_free(ctx, item);
-    mem_free(ctx, text);
-    mem_free(ctx, time);
     return status;
 }
