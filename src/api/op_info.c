@@ -126,8 +126,9 @@ static akin_status models_run(struct op_call *call, json_t **result, akin_error 
     const struct model_class *cls;
     for (size_t i = 0; (cls = model_class_at(i)); i++)
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:b, s:b}", "name", cls->name, "summary",
+                              json_pack("{s:s, s:s, s:b, s:b, s:b}", "name", cls->name, "summary",
                                         cls->summary, "iterative", (cls->flags & MODEL_EPOCHS) != 0,
+                                        "closed_form", (cls->flags & MODEL_CLOSED_FORM) != 0,
                                         "values", (cls->flags & MODEL_WANTS_VALUES) != 0));
     *result = json_pack("{s:o}", "models", list);
     if (!*result)
