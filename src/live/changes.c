@@ -64,7 +64,7 @@ done:
 
 /* ---- Into memory ---- */
 
-static akin_status recent_add(struct live *l, int64_t time, int32_t item, akin_error *err)
+static akin_status recent_add(struct live *l, const struct live_event *e, akin_error *err)
 {
     akin_status status = AKIN_OK;
     pthread_rwlock_wrlock(&l->recent_lock);
@@ -76,9 +76,25 @@ static akin_status recent_add(struct live *l, int64_t time, int32_t item, akin_e
         l->recent = recent;
         l->cap_recent = cap;
     }
-    l->recent[l->n_recent++] = (struct recent){time, item};
+    l->recent[l->n_recent++] = (struct recent){e->seq, e->time, e->item};
 done:
     pthread_rwlock_unlock(&l->recent_lock);
+    return status;
+}
+
+/* The person's part of an event. */
+static akin_status person_event(struct live *l, const struct store_event *e, struct live_event *x,
+                                akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    size_t size = strlen(e->item_id);
+    *x = (struct live_event){.seq = e->seq, .time = e->time, .value = (float)e->value};
+    x->item = catalog_find(l->catalog, e->item_id, size);
+    if (x->item < 0)
+        AKIN_TRY(catalog_put(l->catalog, e->item_id, size, NULL, &x->item, err));
+    AKIN_TRY(type_number(l, e->event_type, &x->type, err));
+    AKIN_TRY(people_add(&l->people, e->user_id, strlen(e->user_id), x, err));
+done:
     return status;
 }
 
@@ -86,14 +102,9 @@ done:
 static akin_status event_apply(struct live *l, const struct store_event *e, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct live_event x = {.seq = e->seq, .time = e->time, .value = (float)e->value};
-    size_t size = strlen(e->item_id);
-    x.item = catalog_find(l->catalog, e->item_id, size);
-    if (x.item < 0)
-        AKIN_TRY(catalog_put(l->catalog, e->item_id, size, NULL, &x.item, err));
-    AKIN_TRY(type_number(l, e->event_type, &x.type, err));
-    AKIN_TRY(recent_add(l, x.time, x.item, err));
-    AKIN_TRY(people_add(&l->people, e->user_id, strlen(e->user_id), &x, err));
+    struct live_event x;
+    AKIN_TRY(person_event(l, e, &x, err));
+    AKIN_TRY(recent_add(l, &x, err));
     l->n_events++;
 done:
     return status;
@@ -494,16 +505,49 @@ static bool replay_erased(void *arg, int64_t seq, const char *user_id, int64_t t
     return r->status == AKIN_OK;
 }
 
+static bool is_overlay_full(struct replay *r)
+{
+    if (r->l->people.n_events < r->l->p.max_overlay)
+        return false;
+    r->status = error_set(r->err, AKIN_E_LIMIT, __FILE__, __LINE__,
+                          "the store has more than max_overlay=%lld events after the oldest "
+                          "model's watermark: train from the store, or raise it",
+                          (long long)r->l->p.max_overlay);
+    return true;
+}
+
+static bool replay_forgotten(void *arg, const struct store_event *e)
+{
+    struct replay *r = arg;
+    struct live_event x;
+    if (e->seq > r->l->forgotten || is_overlay_full(r))
+        return false;
+    r->status = person_event(r->l, e, &x, r->err);
+    return r->status == AKIN_OK;
+}
+
+akin_status remember(struct live *l, int64_t watermark, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct replay r = {.l = l, .err = err};
+    if (!l->store || watermark >= l->forgotten)
+        goto done;
+    status = store_events(l->store, watermark, 0, replay_forgotten, &r, err);
+    if (status == AKIN_OK)
+        status = r.status;
+    if (status == AKIN_OK)
+        l->forgotten = watermark;
+    else
+        people_forget(&l->people, l->forgotten, -1, INT64_MIN);
+done:
+    return status;
+}
+
 static bool replay_event(void *arg, const struct store_event *e)
 {
     struct replay *r = arg;
-    if (r->l->people.n_events >= r->l->p.max_overlay) {
-        r->status = error_set(r->err, AKIN_E_LIMIT, __FILE__, __LINE__,
-                              "the store has more than max_overlay=%lld events after the oldest "
-                              "model's watermark: train from the store, or raise it",
-                              (long long)r->l->p.max_overlay);
+    if (is_overlay_full(r))
         return false;
-    }
     r->status = event_apply(r->l, e, r->err);
     return r->status == AKIN_OK;
 }
@@ -535,6 +579,8 @@ akin_status live_start(struct live *l, akin_error *err)
         AKIN_TRY(store_events(l->store, watermark, 0, replay_event, &r, err));
         AKIN_TRY(r.status);
     }
+    l->forgotten = watermark;
+    AKIN_TRY(keeper_start(l, err));
     l->is_started = true;
 done:
     return status;

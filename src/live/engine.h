@@ -67,6 +67,31 @@ akin_status people_read(struct people *p, const char *id, size_t size, int64_t a
                         struct arena *arena, const struct live_event **events, int32_t *n,
                         int64_t *version, int64_t *erased, akin_error *err);
 
+/* Lets go of events up to `known`, and of those of a type (-1 = all) from before a time. */
+void people_forget(struct people *p, int64_t known, int type, int64_t before);
+
+/* ---- What is let go of ---- */
+
+struct retention_rule {
+    char *type; /* owned; NULL = every type */
+    int64_t seconds;
+};
+struct keeper {
+    struct retention_rule rules[LIVE_TYPES];
+    int n_rules;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool is_ready, has_thread, is_over, is_poked;
+};
+/* An older model needs events that were let go of: from the store again. Under load_lock. Fails:
+ * E_LIMIT (max_overlay). */
+akin_status remember(struct live *l, int64_t watermark, akin_error *err);
+akin_status keeper_init(struct live *l, akin_error *err);
+akin_status keeper_start(struct live *l, akin_error *err);
+void keeper_poke(struct live *l); /* a model was loaded */
+void keeper_free(struct live *l); /* before the store is closed */
+
 /* ---- Models ---- */
 
 struct generation {
@@ -137,10 +162,12 @@ struct live {
     _Atomic int n_types;
     pthread_rwlock_t recent_lock;
     struct recent {
-        int64_t time;
+        int64_t seq, time;
         int32_t item;
-    } *recent; /* all events since the start, in the order they came */
+    } *recent; /* events since the start, in the order they came */
     int64_t n_recent, cap_recent;
+    struct keeper keeper;
+    int64_t forgotten;                 /* events up to here are not in memory; under load_lock */
     _Atomic int64_t reserved;          /* events submitted, not yet in the overlay */
     atomic_bool is_started, is_behind; /* behind: something durable is not in memory */
     _Atomic int64_t n_events, n_answers, n_fallbacks;

@@ -26,6 +26,7 @@ const akin_param live_param_rows[] = {
     PARAM_SIZE(P, cache_bytes, "64MiB", 0, 1e15, 0, "the list cache; 0 turns it off"),
     PARAM_INT(P, approximate_from, "1000000", 0, 2000000000, "items", 0,
               "items from which lists are approximate (recall@20 .95, measured); 0 = always exact"),
+    PARAM_MAP(P, retention, 0, "days to keep events of a type, as view=90; * = of every type"),
     PARAM_TEXT(P, fallback, NULL, 0,
                "model for those without a history; by default the most popular items"),
     PARAM_END,
@@ -51,6 +52,7 @@ akin_status live_create(akin_ctx *ctx, const struct live_options *options, struc
     pthread_rwlock_init(&l->recent_lock, NULL);
     pthread_mutex_init(&l->load_lock, NULL);
     AKIN_TRY(people_init(ctx, &l->people, err));
+    AKIN_TRY(keeper_init(l, err));
     if (l->p.fallback) {
         l->fallback = mem_strdup(ctx, l->p.fallback, err);
         if (!l->fallback)
@@ -72,6 +74,7 @@ void live_free(struct live *l)
     if (!l)
         return;
     akin_ctx *ctx = l->ctx;
+    keeper_free(l);
     store_close(l->store); /* first: its thread calls back into the rest */
     for (int i = 0; i < l->n_entries; i++) {
         generation_put(l, l->entry[i].current);

@@ -36,6 +36,7 @@ struct live_params {
     int64_t max_batch;        /* events, or askers, of a request */
     int64_t cache_bytes;      /* of the list cache, 0 = none */
     int64_t approximate_from; /* items from which an approximate index finds lists, 0 = never */
+    json_t *retention;        /* days to keep events, by type; "*" = every type. Read by create */
     const char *fallback;     /* name of a model for askers without a history; NULL = popularity */
     struct rule_params rules; /* defaults of requests; rows of their own: rule_param_rows */
 };
@@ -51,6 +52,10 @@ akin_status live_create(akin_ctx *ctx, const struct live_options *options, struc
                         akin_error *err);
 /* Reads the store after the watermark of the oldest model: once, after the models are loaded. */
 akin_status live_start(struct live *l, akin_error *err);
+/* What the engine does by itself every hour and after a load: events older than retention leave
+ * store and memory, those that every model was trained on leave memory. Blocks for the store's
+ * part. */
+akin_status live_sweep(struct live *l, int64_t now, akin_error *err);
 /* Waits for slots to come back; closes the store. */
 void live_free(struct live *l);
 

@@ -226,6 +226,8 @@ akin_status live_model_load(struct live *l, const char *name, const char *path, 
     if (!*name || strlen(name) >= sizeof l->entry[0].name)
         AKIN_FAIL(AKIN_E_ARG, "model name '%.80s' (must have 1..63 bytes)", name);
     AKIN_TRY(generation_make(l, name, path, &g, err));
+    if (l->is_started)
+        AKIN_TRY(remember(l, g->m->watermark, err));
     pthread_rwlock_wrlock(&l->models_lock);
     is_locked = true;
     struct entry *e = entry_find(l, name);
@@ -247,6 +249,8 @@ done:
     generation_put(l, old);
     generation_put(l, g);
     pthread_mutex_unlock(&l->load_lock);
+    if (status == AKIN_OK)
+        keeper_poke(l);
     return status;
 }
 

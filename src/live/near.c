@@ -453,10 +453,12 @@ akin_status live_popular(struct live_slot *s, int64_t window_seconds, const stru
         if (g->m->item_count && g->item[i] < n_items)
             count[g->item[i]] = g->m->item_count[i];
     pthread_rwlock_rdlock(&l->recent_lock);
-    for (int64_t i = 0; i < l->n_recent; i++)
-        if (l->recent[i].item < n_items &&
-            (window_seconds == 0 || l->recent[i].time > now - window_seconds))
-            count[l->recent[i].item]++;
+    for (int64_t i = 0; i < l->n_recent; i++) {
+        const struct recent *x = &l->recent[i];
+        if (x->item < n_items &&
+            (window_seconds == 0 ? x->seq > g->m->watermark : x->time > now - window_seconds))
+            count[x->item]++;
+    }
     pthread_rwlock_unlock(&l->recent_lock);
     for (int32_t i = 0; i < n_items; i++) {
         struct ranked x = {i, (float)count[i]};

@@ -198,3 +198,44 @@ done:
     pthread_rwlock_unlock(&s->lock);
     return status;
 }
+
+/* How many of x's events stay. */
+static int32_t compact(struct person *x, int64_t known, int type, int64_t before)
+{
+    int32_t kept = 0;
+    for (int32_t i = 0; i < x->n; i++) {
+        const struct live_event *e = &x->events[i];
+        bool is_old = e->time < before && (type < 0 || e->type == type);
+        if (e->seq > known && !is_old)
+            x->events[kept++] = *e;
+    }
+    return kept;
+}
+
+void people_forget(struct people *p, int64_t known, int type, int64_t before)
+{
+    for (int i = 0; i < LIVE_SHARDS; i++) {
+        struct people_shard *s = &p->shard[i];
+        pthread_rwlock_wrlock(&s->lock);
+        for (int64_t b = 0; b < s->n_buckets; b++) {
+            for (struct person **at = &s->bucket[b]; *at;) {
+                struct person *x = *at;
+                int32_t kept = compact(x, known, type, before);
+                p->n_events -= x->n - kept;
+                x->version += x->n != kept;
+                x->n = kept;
+                if (kept > 0 || x->erased) {
+                    at = &x->next;
+                    continue;
+                }
+                /* A stranger again: lists kept for version 0 are of those without such events. */
+                *at = x->next;
+                mem_free(p->ctx, x->events);
+                mem_free(p->ctx, x);
+                s->n--;
+                p->n_people--;
+            }
+        }
+        pthread_rwlock_unlock(&s->lock);
+    }
+}
