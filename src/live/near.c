@@ -3,11 +3,11 @@
  * for an item, users like a user, popular, search.
  */
 #include "live/engine.h"
+#include "rank/likeness.h"
 
-#include <math.h>
 #include <string.h>
 
-enum { SEARCH_MOST = 100 };
+enum { SEARCH_MOST = 100, LIKE_BLOCK = 64 };
 
 /* The generation for a question about items: the one asked for, else the default if it `can`, else
  * the first that can. */
@@ -249,96 +249,6 @@ static void best_push(struct ranked *list, int32_t k, int32_t *n, struct ranked 
 
 /* ---- Users like a user ---- */
 
-/*
- * What one user is compared with: its state, where the model has vectors (cosine); else its
- * positives (Jaccard: those in common by those of either).
- */
-struct likeness {
-    struct live_slot *s;
-    struct generation *g;
-    struct arena scratch; /* of one fold-in */
-    float *own, *state;   /* (k) or NULL = by positives */
-    double length;        /* of own */
-    uint8_t *is_own;      /* (items) */
-    int32_t *stamp;       /* (items) number of the last history that had it as a positive */
-    int32_t n_stamps, n_own;
-};
-
-static double product(const float *a, const float *b, int32_t n)
-{
-    double sum = 0.0;
-    for (int32_t i = 0; i < n; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
-/* Distinct positives of a history, and how many of them are own ones. */
-static int32_t count_positives(struct likeness *x, const struct history *h, int32_t *n_both)
-{
-    int32_t n = 0, stamp = ++x->n_stamps;
-    *n_both = 0;
-    for (int32_t e = 0; e < h->n; e++) {
-        int32_t item = h->item[e];
-        if ((h->weight && !(h->weight[e] > 0.0f)) || x->stamp[item] == stamp)
-            continue;
-        x->stamp[item] = stamp;
-        *n_both += x->is_own[item];
-        n++;
-    }
-    return n;
-}
-
-static akin_status likeness_begin(struct likeness *x, const struct query *own, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct arena *arena = &x->s->arena;
-    const struct generation *g = x->g;
-    if (g->vectors.items) {
-        int32_t k = g->vectors.k;
-        x->own = arena_alloc(arena, k, sizeof *x->own, err);
-        x->state = arena_alloc(arena, k, sizeof *x->state, err);
-        if (!x->own || !x->state)
-            AKIN_TRY(AKIN_E_MEMORY);
-        AKIN_TRY(g->scorer.cls->fold_in(g->scorer.self, own, x->own, &x->scratch, err));
-        arena_reset(&x->scratch);
-        x->length = sqrt(product(x->own, x->own, k));
-        goto done;
-    }
-    int32_t none;
-    x->is_own = arena_alloc(arena, g->m->items.n + 1, sizeof *x->is_own, err);
-    x->stamp = arena_alloc(arena, g->m->items.n + 1, sizeof *x->stamp, err);
-    if (!x->is_own || !x->stamp)
-        AKIN_TRY(AKIN_E_MEMORY);
-    x->n_own = count_positives(x, &own->hist, &none);
-    for (int32_t e = 0; e < own->hist.n; e++)
-        x->is_own[own->hist.item[e]] = x->stamp[own->hist.item[e]] == x->n_stamps;
-done:
-    return status;
-}
-
-/* UNSCORED: nothing to compare by. */
-static akin_status likeness_of(struct likeness *x, const struct query *q, float *out,
-                               akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct generation *g = x->g;
-    *out = UNSCORED;
-    if (x->own) {
-        int32_t k = g->vectors.k;
-        AKIN_TRY(g->scorer.cls->fold_in(g->scorer.self, q, x->state, &x->scratch, err));
-        arena_reset(&x->scratch);
-        double both = x->length * sqrt(product(x->state, x->state, k));
-        if (both > 0.0)
-            *out = (float)(product(x->own, x->state, k) / both);
-        goto done;
-    }
-    int32_t n_both, n = count_positives(x, &q->hist, &n_both);
-    if (n_both > 0)
-        *out = (float)((double)n_both / (double)(x->n_own + n - n_both));
-done:
-    return status;
-}
-
 /* A user of the model as of this second; *is_there false: erased since. */
 static akin_status user_query(struct live_slot *s, struct generation *g, int32_t user,
                               struct query *out, bool *is_there, akin_error *err)
@@ -364,23 +274,30 @@ done:
     return status;
 }
 
-static akin_status like_list(struct likeness *x, int32_t self, int32_t k, struct ranked *list,
-                             int32_t *n, akin_error *err)
+/* The k of the model's users most like x, a block at a time, so that only a block's queries are
+ * held beside the list. */
+static akin_status like_list(struct live_slot *s, struct generation *g, struct likeness *x,
+                             int32_t self, int32_t k, struct ranked *list, int32_t *n,
+                             akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct query q;
-    bool is_there;
-    for (int32_t u = 0; u < x->g->m->users.n; u++) {
-        float score;
-        AKIN_TRY(ctx_check(x->s->ctx, err));
-        if (u == self)
-            continue;
-        AKIN_TRY(user_query(x->s, x->g, u, &q, &is_there, err));
-        if (!is_there)
-            continue;
-        AKIN_TRY(likeness_of(x, &q, &score, err));
-        if (score != UNSCORED)
-            best_push(list, k, n, (struct ranked){u, score});
+    struct query queries[LIKE_BLOCK];
+    int32_t user[LIKE_BLOCK];
+    float score[LIKE_BLOCK];
+    for (int32_t u = 0; u < g->m->users.n;) {
+        int32_t m = 0;
+        AKIN_TRY(ctx_check(s->ctx, err));
+        for (; u < g->m->users.n && m < LIKE_BLOCK; u++) {
+            bool is_there = u != self;
+            if (is_there)
+                AKIN_TRY(user_query(s, g, u, &queries[m], &is_there, err));
+            user[m] = u;
+            m += is_there;
+        }
+        AKIN_TRY(likeness_score(x, queries, m, score, err));
+        for (int32_t j = 0; j < m; j++)
+            if (score[j] != UNSCORED)
+                best_push(list, k, n, (struct ranked){user[j], score[j]});
     }
 done:
     return status;
@@ -390,41 +307,43 @@ akin_status live_user_similar(struct live_slot *s, const char *user_id, const st
                               struct buf *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct likeness x = {.s = s};
+    struct generation *g = NULL;
+    struct likeness *x = NULL;
     struct live_asker asker;
+    struct ranker *r;
     struct jw jw;
     int32_t k = 0, n = 0;
     slot_begin(s);
-    arena_init(&x.scratch, s->ctx);
     AKIN_TRY(query_k(s->l, q, &k, err));
-    AKIN_TRY(generation_get(s->l, q->model, &x.g, err));
-    AKIN_TRY(asker_build(s, x.g, &(struct live_query){.user_id = user_id}, &asker, err));
+    AKIN_TRY(generation_get(s->l, q->model, &g, err));
+    AKIN_TRY(asker_build(s, g, &(struct live_query){.user_id = user_id}, &asker, err));
     if (asker.q.user < 0 && asker.n_seen == 0)
         AKIN_FAIL(AKIN_E_NOT_FOUND, "no events of user '%.100s' are known", user_id);
     struct ranked *list = arena_alloc(&s->arena, (int64_t)k + 1, sizeof *list, err);
     if (!list)
         AKIN_TRY(AKIN_E_MEMORY);
     if (asker.has_positive) {
-        int32_t self = ids_find(&x.g->m->users, user_id, strlen(user_id));
-        AKIN_TRY(likeness_begin(&x, &asker.q, err));
-        AKIN_TRY(like_list(&x, self, k, list, &n, err));
+        int32_t self = ids_find(&g->m->users, user_id, strlen(user_id));
+        AKIN_TRY(slot_ranker(s, g, &r, err));
+        AKIN_TRY(likeness_create(r, &asker.q, 1, &x, err));
+        AKIN_TRY(like_list(s, g, x, self, k, list, &n, err));
     }
     jw_init(&jw, out);
     jw_open(&jw, '{');
     jw_key(&jw, "user_id");
     jw_string(&jw, user_id);
     jw_key(&jw, "model");
-    jw_string(&jw, x.g->name);
+    jw_string(&jw, g->name);
     jw_key(&jw, "users");
     jw_open(&jw, '[');
     for (int32_t i = 0; i < n; i++)
-        user_json(&jw, x.g, list[i].item, list[i].score);
+        user_json(&jw, g, list[i].item, list[i].score);
     jw_close(&jw, ']');
     jw_close(&jw, '}');
     AKIN_TRY(buf_check(out, err));
 done:
-    arena_free(&x.scratch);
-    generation_put(s->l, x.g);
+    likeness_free(x);
+    generation_put(s->l, g);
     return status;
 }
 
