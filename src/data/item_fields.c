@@ -30,8 +30,8 @@ int item_fields_resolve(void *arg, const char *name, enum expr_type *type)
 
 bool item_fields_has_var(void *arg, const char *name)
 {
-    (void)arg;
-    return strcmp(name, "seen") == 0;
+    const struct item_fields *f = arg;
+    return !f->has_no_seen && strcmp(name, "seen") == 0;
 }
 
 void item_fields_hint(const struct item_fields *f, char *out, size_t size)

@@ -18,6 +18,7 @@ struct item_fields {
     /* Name and type of column c, NULL past the end; "" = not to be named. */
     const char *(*column)(const void *arg, int c, enum col_type *type);
     bool has_popularity;
+    bool has_no_seen; /* rows that nobody has seen or not: users */
 };
 
 /* For struct expr_names, whose arg is the item_fields. */

@@ -84,34 +84,33 @@ done:
     return status;
 }
 
-akin_status filter_bitmaps(akin_ctx *ctx, const char *text, const struct table *items,
-                           const struct ids *ids, const int32_t *item_count, uint64_t **out,
-                           uint64_t **out_seen, int64_t *n_allowed, akin_error *err)
+static akin_status bitmaps(akin_ctx *ctx, const char *text, struct filter *f, bool has_seen,
+                           uint64_t **out, uint64_t **out_seen, int64_t *n_allowed, akin_error *err)
 {
     akin_status status = AKIN_OK;
     char hint[ITEM_FIELDS_HINT];
     uint64_t *bits = NULL;
     uint64_t *bits_seen = NULL;
-    struct filter f = {.items = items && items->n_cols > 0 ? items : NULL,
-                       .ids = ids,
-                       .item_count = item_count,
-                       .n_items = ids->n};
-    if (f.items && f.items->n_rows != ids->n)
-        AKIN_FAIL(AKIN_E_INTERNAL, "filter: %lld rows of attributes for %d items",
-                  (long long)f.items->n_rows, ids->n);
-    struct item_fields fields = {
-        .arg = &f, .column = column_name, .has_popularity = item_count != NULL};
+    if (f->items && f->items->n_cols == 0)
+        f->items = NULL;
+    if (f->items && f->items->n_rows != f->ids->n)
+        AKIN_FAIL(AKIN_E_INTERNAL, "filter: %lld rows of attributes for %d ids",
+                  (long long)f->items->n_rows, f->ids->n);
+    struct item_fields fields = {.arg = f,
+                                 .column = column_name,
+                                 .has_popularity = f->item_count != NULL,
+                                 .has_no_seen = !has_seen};
     item_fields_hint(&fields, hint, sizeof hint);
     struct expr_names names = {.arg = &fields,
                                .resolve = item_fields_resolve,
                                .has_var = item_fields_has_var,
                                .hint = hint};
-    AKIN_TRY(expr_compile(ctx, "filter", text, &names, &f.expr, err));
-    AKIN_TRY(evaluate(ctx, &f, false, &bits, err));
-    if (out_seen && expr_uses_var(f.expr, "seen"))
-        AKIN_TRY(evaluate(ctx, &f, true, &bits_seen, err));
+    AKIN_TRY(expr_compile(ctx, "filter", text, &names, &f->expr, err));
+    AKIN_TRY(evaluate(ctx, f, false, &bits, err));
+    if (out_seen && expr_uses_var(f->expr, "seen"))
+        AKIN_TRY(evaluate(ctx, f, true, &bits_seen, err));
     int64_t n = 0;
-    for (int64_t w = 0; w < ((int64_t)f.n_items + 63) / 64; w++)
+    for (int64_t w = 0; w < ((int64_t)f->n_items + 63) / 64; w++)
         n += __builtin_popcountll(bits[w]);
     *out = bits;
     if (out_seen)
@@ -120,10 +119,25 @@ akin_status filter_bitmaps(akin_ctx *ctx, const char *text, const struct table *
     bits = NULL;
     bits_seen = NULL;
 done:
-    expr_free(f.expr);
+    expr_free(f->expr);
     mem_free(ctx, bits);
     mem_free(ctx, bits_seen);
     return status;
+}
+
+akin_status filter_bitmaps(akin_ctx *ctx, const char *text, const struct table *items,
+                           const struct ids *ids, const int32_t *item_count, uint64_t **out,
+                           uint64_t **out_seen, int64_t *n_allowed, akin_error *err)
+{
+    struct filter f = {.items = items, .ids = ids, .item_count = item_count, .n_items = ids->n};
+    return bitmaps(ctx, text, &f, true, out, out_seen, n_allowed, err);
+}
+
+akin_status filter_users(akin_ctx *ctx, const char *text, const struct table *users,
+                         const struct ids *ids, uint64_t **out, int64_t *n_allowed, akin_error *err)
+{
+    struct filter f = {.items = users, .ids = ids, .n_items = ids->n};
+    return bitmaps(ctx, text, &f, false, out, NULL, n_allowed, err);
 }
 
 akin_status filter_bitmap(akin_ctx *ctx, const char *text, const struct table *items,

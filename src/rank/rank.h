@@ -98,5 +98,9 @@ akin_status filter_bitmaps(akin_ctx *ctx, const char *text, const struct table *
 akin_status filter_bitmap(akin_ctx *ctx, const char *text, const struct table *items,
                           const struct ids *ids, const int32_t *item_count, uint64_t **out,
                           int64_t *n_allowed, akin_error *err);
+/* The same over users: the columns of their table, and `id`; no $seen. */
+akin_status filter_users(akin_ctx *ctx, const char *text, const struct table *users,
+                         const struct ids *ids, uint64_t **out, int64_t *n_allowed,
+                         akin_error *err);
 
 #endif

@@ -134,6 +134,29 @@ static void test_bare(void **state)
     }
 }
 
+/* Users: their columns and id; what only items have is an unknown name. */
+static void test_users(void **state)
+{
+    akin_ctx *ctx = *state;
+    static const char *const bad[] = {"popularity > 1", "id in $seen", "price > 3"};
+    struct column cols[3];
+    struct table users = table_make(cols);
+    uint64_t *bits = NULL;
+    int64_t n;
+    akin_error err;
+    char got[N + 1];
+    assert_int_equal(
+        filter_users(ctx, "year >= 1995 or id == \"a\"", &users, &IDS, &bits, &n, &err), AKIN_OK);
+    bits_text(bits, got);
+    assert_string_equal(got, "110110");
+    assert_int_equal(n, 4);
+    mem_free(ctx, bits);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(filter_users(ctx, bad[i], &users, &IDS, &bits, &n, &err), AKIN_E_INPUT);
+        assert_non_null(strstr(err.message, "unknown"));
+    }
+}
+
 /* More items than a block: blocks meet at whole words. */
 static void test_many(void **state)
 {
@@ -164,6 +187,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_columns, toy_setup, toy_teardown),
         cmocka_unit_test_setup_teardown(test_errors, toy_setup, toy_teardown),
         cmocka_unit_test_setup_teardown(test_bare, toy_setup, toy_teardown),
+        cmocka_unit_test_setup_teardown(test_users, toy_setup, toy_teardown),
         cmocka_unit_test_setup_teardown(test_many, toy_setup, toy_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
