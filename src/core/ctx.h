@@ -63,7 +63,7 @@ void progress_end(akin_ctx *ctx);
 
 /* Monotonic nanoseconds, for progress and reports of seconds; never for results. */
 int64_t clock_ns(void);
-/* Unix seconds of the wall clock: only api/ and train/ (the card) ask. */
+/* Unix seconds of the wall clock: only api/, train/ (the card) and signatures ask. */
 int64_t clock_unix(void);
 
 #endif

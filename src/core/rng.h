@@ -26,7 +26,8 @@ enum rng_stream {
     RNG_SHUFFLE = 11,
     RNG_TEST = 12,
     RNG_SAMPLE = 13,
-    RNG_EXPLORE = 14
+    RNG_EXPLORE = 14,
+    RNG_RETRY = 15
 };
 
 /* 64 random bits of (seed, stream, index, counter). */

@@ -2,9 +2,8 @@
  * One file from the web, with libcurl.
  *
  * Redirects are followed here and not by libcurl, so that every hop passes the same check of its
- * address. The transfer runs through the multi interface, as that lets us look at the cancel flag
- * ten times a second whatever the network does. The MD5 that publishers list is summed on the way:
- * it finds damage, and TLS is what proves the origin.
+ * address. The MD5 that publishers list is summed on the way: it finds damage, and TLS is what
+ * proves the origin.
  *
  * Cost: the network; one copy into the file writer; about 2 ms of MD5 a MB.
  * Not done: resuming, parallel ranges, retries (the caller knows what a failure is worth), content
@@ -14,12 +13,11 @@
 
 #include "core/file.h"
 #include "store/md5.h"
+#include "store/transfer.h"
 
-#include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 struct transfer {
     akin_ctx *ctx;
@@ -36,35 +34,25 @@ struct transfer {
     char curl_text[CURL_ERROR_SIZE];
 };
 
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "127.0.0.1") == 0 || strcasecmp(host, "localhost") == 0;
-}
-
 /* Refuses what is neither https nor http to this machine, and a step from https down to http. */
 static akin_status check_url(const char *url, bool was_https, bool *is_https, bool *is_local,
                              akin_error *err)
 {
     akin_status status = AKIN_OK;
-    char *scheme = NULL, *host = NULL;
-    CURLU *parts = curl_url();
-    if (!parts)
-        AKIN_FAIL(AKIN_E_MEMORY, "download: out of memory");
+    struct transfer_url parts;
     if (strlen(url) > DOWNLOAD_URL_MAX)
         AKIN_FAIL(AKIN_E_ARG, "download: address of %zu bytes (at most %d)", strlen(url),
                   DOWNLOAD_URL_MAX);
-    if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+    status = transfer_url_parse(url, &parts);
+    if (status == AKIN_E_MEMORY)
+        AKIN_FAIL(AKIN_E_MEMORY, "download: out of memory");
+    if (status != AKIN_OK)
         AKIN_FAIL(AKIN_E_ARG, "download: '%.120s' is not a web address", url);
-    *is_https = strcasecmp(scheme, "https") == 0;
-    *is_local = is_loopback(host);
-    if (!*is_https && !(strcasecmp(scheme, "http") == 0 && *is_local && !was_https))
+    *is_https = parts.is_https;
+    *is_local = parts.is_local;
+    if (!parts.is_https && !(parts.is_http && parts.is_local && !was_https))
         AKIN_FAIL(AKIN_E_ARG, "download: '%.120s' is not https (http only from this machine)", url);
 done:
-    curl_free(scheme);
-    curl_free(host);
-    curl_url_cleanup(parts);
     return status;
 }
 
@@ -111,75 +99,6 @@ static size_t on_bytes(char *bytes, size_t one, size_t n, void *arg)
     return t->failed == AKIN_OK ? n : 0;
 }
 
-static akin_status set_options(struct transfer *t, const struct download_options *o,
-                               akin_error *err)
-{
-    CURL *easy = t->easy;
-    long connect_ms = (long)(o->connect_ms > 0 ? o->connect_ms : DOWNLOAD_CONNECT_MS);
-    bool ok = true;
-    ok &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_text) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http") == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "akin/" AKIN_VERSION) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK;
-    if (!ok)
-        return error_set(err, AKIN_E_UNSUPPORTED, __FILE__, __LINE__,
-                         "download: this libcurl (%s) lacks an option akin needs", curl_version());
-    return AKIN_OK;
-}
-
-/*
- * Runs the easy handle to its end, one look at the cancel flag and the clock every 100 ms at least.
- * (libcurl's own limit of speed looks at an average of five seconds.)
- */
-static akin_status drive(struct transfer *t, CURLcode *result, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    bool is_added = false;
-    int running = 1, left;
-    int64_t seen = t->size, seen_ns = clock_ns();
-    CURLM *multi = curl_multi_init();
-    if (!multi)
-        AKIN_FAIL(AKIN_E_MEMORY, "download: out of memory");
-    if (curl_multi_add_handle(multi, t->easy) != CURLM_OK)
-        AKIN_FAIL(AKIN_E_INTERNAL, "download: libcurl refuses the transfer");
-    is_added = true;
-    while (running > 0) {
-        AKIN_TRY(ctx_check(t->ctx, err));
-        CURLMcode rc = curl_multi_perform(multi, &running);
-        if (rc == CURLM_OK && running > 0)
-            rc = curl_multi_poll(multi, NULL, 0, 100, NULL);
-        if (rc != CURLM_OK)
-            AKIN_FAIL(AKIN_E_IO, "download: %s", curl_multi_strerror(rc));
-        if (t->is_body)
-            progress_poll(t->ctx);
-        int64_t now = clock_ns();
-        if (t->size != seen) {
-            seen = t->size;
-            seen_ns = now;
-        } else if (running > 0 && (now - seen_ns) / 1000000 > t->stall_ms) {
-            AKIN_FAIL(AKIN_E_IO,
-                      "download: nothing came for %" PRId64 " ms (%" PRId64 " bytes did)",
-                      t->stall_ms, t->size);
-        }
-    }
-    *result = CURLE_OK;
-    for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));)
-        if (m->msg == CURLMSG_DONE)
-            *result = m->data.result;
-done:
-    if (is_added)
-        curl_multi_remove_handle(multi, t->easy);
-    curl_multi_cleanup(multi);
-    return status;
-}
-
 /* One request. *next receives the address of a redirect (libcurl's, until the next request). */
 static akin_status request(struct transfer *t, const char *url, bool is_local, const char **next,
                            akin_error *err)
@@ -192,7 +111,8 @@ static akin_status request(struct transfer *t, const char *url, bool is_local, c
     if (curl_easy_setopt(t->easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(t->easy, CURLOPT_NOPROXY, is_local ? "*" : NULL) != CURLE_OK)
         AKIN_FAIL(AKIN_E_MEMORY, "download: out of memory");
-    AKIN_TRY(drive(t, &rc, err));
+    const struct transfer_watch watch = {&t->size, t->stall_ms};
+    AKIN_TRY(transfer_drive(t->ctx, "download", t->easy, &watch, &rc, err));
     if (t->failed != AKIN_OK)
         return t->failed; /* err was filled by take_bytes */
     if (rc != CURLE_OK)
@@ -263,15 +183,13 @@ akin_status download_file(akin_ctx *ctx, const char *url, const char *path,
     if (options->limit <= 0)
         AKIN_FAIL(AKIN_E_ARG, "download: limit of %" PRId64 " bytes (must be positive)",
                   options->limit);
-    /* Idempotent, and thread-safe since libcurl 7.84; left open, as others may use it too. */
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        AKIN_FAIL(AKIN_E_INTERNAL, "download: libcurl does not start");
-    t.easy = curl_easy_init();
-    if (!t.easy)
-        AKIN_FAIL(AKIN_E_MEMORY, "download: out of memory");
+    int64_t connect_ms = options->connect_ms > 0 ? options->connect_ms : DOWNLOAD_CONNECT_MS;
+    AKIN_TRY(transfer_open("download", connect_ms, t.curl_text, &t.easy, err));
+    bool ok = curl_easy_setopt(t.easy, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK;
+    ok &= curl_easy_setopt(t.easy, CURLOPT_WRITEDATA, &t) == CURLE_OK;
+    AKIN_TRY(transfer_options("download", ok, err));
     md5_begin(&t.md5);
     t.stall_ms = options->stall_ms > 0 ? options->stall_ms : DOWNLOAD_STALL_MS;
-    AKIN_TRY(set_options(&t, options, err));
     AKIN_TRY(file_writer_open(ctx, path, &t.writer, err));
     AKIN_TRY(fetch(&t, url, err));
     AKIN_TRY(finish(&t, url, out, err));

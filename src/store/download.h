@@ -23,12 +23,11 @@ struct download_result {
 /*
  * Fetches url into path: a temporary file beside it, fsynced and renamed at the end, so that a
  * failed transfer leaves path as it was. Reports progress ("download", bytes).
- *   url   https://, or http:// to 127.0.0.1 or localhost only; the same holds for redirects, which
- *         may not leave https. The proxy variables of libcurl (https_proxy, no_proxy) are kept.
- *   out   may be NULL
- * Fails: E_NOT_FOUND (404, 410), E_LIMIT (announced or received more than limit), E_IO (network,
- * TLS, another HTTP status, shorter than announced, the disk), E_ARG (url, limit), E_MEMORY,
- * E_CANCELLED (within 100 ms, except while a system resolver hangs).
+ *   url   https://, or http:// to this machine only (127.0.0.1, [::1], localhost); the same holds
+ * for redirects, which may not leave https. The proxy variables of libcurl (https_proxy, no_proxy)
+ * are kept. out   may be NULL Fails: E_NOT_FOUND (404, 410), E_LIMIT (announced or received more
+ * than limit), E_IO (network, TLS, another HTTP status, shorter than announced, the disk), E_ARG
+ * (url, limit), E_MEMORY, E_CANCELLED (within 100 ms, except while a system resolver hangs).
  */
 akin_status download_file(akin_ctx *ctx, const char *url, const char *path,
                           const struct download_options *options, struct download_result *out,
