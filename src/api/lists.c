@@ -4,6 +4,7 @@
  */
 #include "api/lists.h"
 
+#include "api/csv.h"
 #include "core/file.h"
 #include "core/json.h"
 
@@ -26,44 +27,18 @@ done:
     return status;
 }
 
-/* One field of a CSV line; unquotes in place. Returns the next position, or NULL at line end. */
-static char *csv_field(char *at, char sep, char **field, size_t *size)
-{
-    if (*at != '"') {
-        char *end = at + strcspn(at, sep == ',' ? ",\r" : "\t\r");
-        *field = at;
-        *size = (size_t)(end - at);
-        return *end == sep ? end + 1 : NULL;
-    }
-    char *out = ++at;
-    *field = out;
-    while (*at) {
-        if (*at == '"') {
-            if (at[1] != '"') {
-                at++;
-                break;
-            }
-            at++;
-        }
-        *out++ = *at++;
-    }
-    *size = (size_t)(out - *field);
-    return *at == sep ? at + 1 : NULL;
-}
-
-static akin_status csv_line(akin_ctx *ctx, char *line, const char *path, int64_t number,
+static akin_status csv_line(akin_ctx *ctx, char *line, char sep, const char *path, int64_t number,
                             const struct ids *users, const struct ids *items, struct pairs *out,
                             akin_error *err)
 {
     akin_status status = AKIN_OK;
     char *user, *item;
     size_t user_size, item_size;
-    char sep = strchr(line, '\t') ? '\t' : ',';
-    char *next = csv_field(line, sep, &user, &user_size);
+    char *next = csv_next(line, sep, &user, &user_size);
     if (!next)
         AKIN_FAIL(AKIN_E_INPUT, "%s:%lld: expected user_id%citem_id[%cscore]", path,
                   (long long)number, sep, sep);
-    csv_field(next, sep, &item, &item_size);
+    csv_next(next, sep, &item, &item_size);
     if (number == 1 && user_size >= 4 && strncasecmp(user, "user", 4) == 0)
         goto done;
     int32_t u = ids_find(users, user, user_size);
@@ -142,22 +117,22 @@ akin_status lists_read(akin_ctx *ctx, const char *path, const struct ids *users,
                        const struct ids *items, struct eval_lists *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    char *text = NULL;
+    char *text = NULL, sep = ',';
     int64_t size = 0, number = 0;
     struct pairs pairs = {0};
     AKIN_TRY(file_read(ctx, path, INT64_C(1) << 34, &text, &size, err));
     if (memchr(text, 0, (size_t)size))
         AKIN_FAIL(AKIN_E_INPUT, "%s: contains a NUL byte", path);
     for (char *line = text; line < text + size;) {
-        char *end = strchr(line, '\n');
-        char *next = end ? end + 1 : text + size;
-        if (end)
-            *end = '\0';
+        sep = number == 0 ? csv_separator(line) : sep;
+        char *end = line[0] == '{' ? line + strcspn(line, "\n") : csv_line_end(line, sep);
+        char *next = *end ? end + 1 : text + size;
+        *end = '\0';
         number++;
         if (line[0] == '{')
             AKIN_TRY(json_line(ctx, line, path, number, users, items, &pairs, err));
         else if (line[0] != '\0' && line[0] != '\r')
-            AKIN_TRY(csv_line(ctx, line, path, number, users, items, &pairs, err));
+            AKIN_TRY(csv_line(ctx, line, sep, path, number, users, items, &pairs, err));
         if (number % 65536 == 0)
             AKIN_TRY(ctx_check(ctx, err));
         line = next;

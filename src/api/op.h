@@ -53,8 +53,8 @@ akin_status op_output_open(akin_ctx *ctx, const char *path, struct op_output *ou
 akin_status op_output_flush(struct op_output *out, bool force, akin_error *err);
 akin_status op_output_close(struct op_output *out, akin_error *err);
 void op_output_abort(struct op_output *out);
-/* A CSV field, quoted where needed. */
-void op_csv_field(struct buf *buf, const char *text, size_t size);
+/* Takes the secret parameters of an operation out of params: keys and logs are made of the rest. */
+void op_drop_secrets(const char *op, json_t *params);
 
 /* "ials" or {"type":"ials","name":"big","factors":64} → registry name, label, parameters (new). */
 akin_status op_model_spec(const json_t *spec, const char **type, const char **name, json_t **params,

@@ -91,20 +91,3 @@ void op_output_abort(struct op_output *out)
     out->file = NULL;
     buf_free(&out->buf);
 }
-
-void op_csv_field(struct buf *buf, const char *text, size_t size)
-{
-    bool quote = memchr(text, ',', size) || memchr(text, '"', size) || memchr(text, '\n', size) ||
-                 memchr(text, '\r', size);
-    if (!quote) {
-        buf_add(buf, text, size);
-        return;
-    }
-    buf_char(buf, '"');
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] == '"')
-            buf_char(buf, '"');
-        buf_char(buf, text[i]);
-    }
-    buf_char(buf, '"');
-}

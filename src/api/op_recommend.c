@@ -1,14 +1,18 @@
 /*
- * Operations that answer with a trained model: recommend, predict. Results stream to a file or
- * the sink; the JSON result is a summary.
+ * The operation `recommend`: lists for one user, a history, a file of users, or all; to a file, to
+ * standard output, or to sinks. Users are ranked and written a block at a time, so that memory does
+ * not grow with them; a list is text once for each format that somebody takes.
  */
-#include "api/asker.h"
+#include "api/audience.h"
+#include "api/outlets.h"
+#include "core/hash.h"
+#include "core/json.h"
 #include "core/par.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { BLOCK = 4096, PART = 64 }; /* users ranked, then written, at a time; written by one task */
-enum list_format { LIST_TABLE, LIST_JSONL, LIST_CSV };
 
 struct recommend_params {
     const char *model;
@@ -22,52 +26,98 @@ struct recommend_params {
     int64_t exclude_seen;
     int64_t format;
     const char *output;
+    int64_t csv_safe;
 };
-#define FORMAT_CHOICES "auto|table|jsonl|csv"
 static const akin_param recommend_rows[] = {
     PARAM_TEXT(struct recommend_params, model, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
                "trained model file"),
     PARAM_TEXT(struct recommend_params, user, NULL, 0, "id of a user known to the model"),
     PARAM_LIST(struct recommend_params, history, NULL, 0,
                "item ids of an unknown user, oldest first: i1,i2,…"),
-    PARAM_TEXT(struct recommend_params, users, NULL, 0, "file with a user id a line"),
+    PARAM_TEXT(struct recommend_params, users, NULL, 0,
+               "file with a user id a line, or a csv whose first column is user_id"),
     PARAM_BOOL(struct recommend_params, all, "false", 0, "for every user of the model"),
     PARAM_INT(struct recommend_params, k, "10", 0, 100000, "items", 0, "length of a list"),
     PARAM_TEXT(struct recommend_params, filter, NULL, 0,
                "which items may come, e.g. 'category in [\"Comedy\"] and year >= 1990'"),
     PARAM_BOOL(struct recommend_params, explain, "false", 0, "say why for each item"),
     PARAM_BOOL(struct recommend_params, exclude_seen, "true", 0, "leave out items already seen"),
-    PARAM_CHOICE(struct recommend_params, format, "auto", FORMAT_CHOICES, 0,
-                 "of the lists; auto: by the output's extension, else a table"),
+    LIST_PARAM_FORMAT(struct recommend_params),
     PARAM_TEXT(struct recommend_params, output, NULL, 0, "file to write; short: -o"),
+    LIST_PARAM_CSV_SAFE(struct recommend_params),
     PARAM_END,
 };
 
 struct listing {
     struct asker asker;
     struct recommend_params p;
-    struct op_output out;
-    enum list_format format;
+    struct list_style style;
+    struct outlets out;
     struct rank_options opt;
-    uint64_t *allowed, *allowed_seen; /* owned */
-    struct query *queries;            /* (BLOCK) owned */
-    struct ranked *lists;             /* (BLOCK, k) owned */
-    int32_t *counts;                  /* (BLOCK) owned */
-    struct buf parts[BLOCK / PART];   /* text of PART users each, in their order */
-    int64_t n_block;                  /* users in the block at hand */
+    uint64_t *allowed, *allowed_seen;             /* owned */
+    struct query *queries;                        /* (BLOCK) owned */
+    struct ranked *lists;                         /* (BLOCK, k) owned */
+    int32_t *counts;                              /* (BLOCK) owned */
+    struct buf parts[LIST_FORMATS][BLOCK / PART]; /* text of PART users each, in their order */
+    int64_t n_block;                              /* users in the block at hand */
     int64_t n_lists, n_rows;
 };
 
-static enum list_format choose_format(int64_t choice, const char *output)
+/*
+ * What the lists are made of: the model's bytes, everything that was asked, and this version. Not
+ * where they go.
+ */
+static akin_status identity_of(struct op_call *call, const struct recommend_params *p,
+                               struct buf *out, akin_error *err)
 {
-    if (choice > 0)
-        return (enum list_format)(choice - 1);
-    const char *dot = output ? strrchr(output, '.') : NULL;
-    if (dot && strcmp(dot, ".csv") == 0)
-        return LIST_CSV;
-    if (dot && (strcmp(dot, ".jsonl") == 0 || strcmp(dot, ".json") == 0))
-        return LIST_JSONL;
-    return LIST_TABLE;
+    static const char *const elsewhere[] = {"model", "output", "format", "csv_safe", "users"};
+    akin_status status = AKIN_OK;
+    uint64_t model, users = 0;
+    json_t *keys = op_group_json(call, 0, err);
+    if (!keys)
+        AKIN_TRY(AKIN_E_MEMORY);
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        json_object_del(keys, elsewhere[i]);
+    AKIN_TRY(file_hash(call->ctx, p->model, &model, err));
+    if (p->users)
+        AKIN_TRY(file_hash(call->ctx, p->users, &users, err));
+    buf_printf(out, "%s %016" PRIx64 " %016" PRIx64 " ", AKIN_VERSION, model, users);
+    AKIN_TRY(json_write(keys, out, err));
+    AKIN_TRY(buf_check(out, err));
+done:
+    json_decref(keys);
+    return status;
+}
+
+static akin_status open_outlets(struct listing *l, struct op_call *call, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct outlet_params p;
+    struct buf identity;
+    buf_init(&identity, call->ctx);
+    AKIN_TRY(op_parse(call, 1, &p, err));
+    if (p.to)
+        AKIN_TRY(identity_of(call, &l->p, &identity, err));
+    AKIN_TRY(outlets_open(call->ctx, &p, l->p.output, list_format_of(l->p.format, l->p.output),
+                          identity.data, l->p.model, &l->out, err));
+done:
+    buf_free(&identity);
+    return status;
+}
+
+/* What stands before the first list, in each format. */
+static akin_status write_headers(struct listing *l, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    for (int f = 0; f < LIST_FORMATS; f++) {
+        struct buf *buf = &l->parts[f][0];
+        list_header(&l->style, (enum list_format)f, buf);
+        AKIN_TRY(buf_check(buf, err));
+        AKIN_TRY(outlets_add(&l->out, (enum list_format)f, buf->data, buf->size, err));
+        buf_clear(buf);
+    }
+done:
+    return status;
 }
 
 static akin_status listing_open(struct listing *l, struct op_call *call, struct model *m,
@@ -75,10 +125,8 @@ static akin_status listing_open(struct listing *l, struct op_call *call, struct 
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = call->ctx;
-    for (int i = 0; i < BLOCK / PART; i++)
-        buf_init(&l->parts[i], ctx);
     AKIN_TRY(asker_open(ctx, m, &l->asker, err));
-    l->format = choose_format(l->p.format, l->p.output);
+    l->style = (struct list_style){&l->asker, l->p.explain != 0, l->p.csv_safe != 0};
     l->opt = (struct rank_options){.k = (int32_t)l->p.k, .include_seen = !l->p.exclude_seen};
     if (l->p.filter) {
         int64_t n_allowed;
@@ -92,19 +140,18 @@ static akin_status listing_open(struct listing *l, struct op_call *call, struct 
     MEM_NEW(ctx, l->queries, BLOCK);
     MEM_NEW(ctx, l->counts, BLOCK);
     MEM_NEW(ctx, l->lists, (int64_t)BLOCK * (l->p.k > 0 ? l->p.k : 1));
-    AKIN_TRY(op_output_open(ctx, l->p.output, &l->out, err));
-    if (l->format == LIST_CSV)
-        buf_text(&l->out.buf, l->asker.title ? "user_id,item_id,score,rank,title\n"
-                                             : "user_id,item_id,score,rank\n");
+    AKIN_TRY(open_outlets(l, call, err));
+    AKIN_TRY(write_headers(l, err));
 done:
     return status;
 }
 
 static void listing_close(struct listing *l, akin_ctx *ctx)
 {
-    op_output_abort(&l->out);
-    for (int i = 0; i < BLOCK / PART; i++)
-        buf_free(&l->parts[i]);
+    outlets_abort(&l->out);
+    for (int f = 0; f < LIST_FORMATS; f++)
+        for (int i = 0; i < BLOCK / PART; i++)
+            buf_free(&l->parts[f][i]);
     mem_free(ctx, l->queries);
     mem_free(ctx, l->counts);
     mem_free(ctx, l->lists);
@@ -114,138 +161,20 @@ static void listing_close(struct listing *l, akin_ctx *ctx)
         asker_close(&l->asker);
 }
 
-static void user_id_of(const struct listing *l, const struct query *q, const char **id,
-                       int32_t *size)
-{
-    *id = "";
-    *size = 0;
-    if (q->user >= 0)
-        *id = ids_get(&l->asker.m->users, q->user, size);
-}
-
-static akin_status write_jsonl(struct listing *l, struct buf *buf, const struct query *q,
-                               const struct ranked *list, int32_t n, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct jw jw;
-    const char *id;
-    int32_t size;
-    jw_init(&jw, buf);
-    user_id_of(l, q, &id, &size);
-    jw_open(&jw, '{');
-    jw_key(&jw, "user_id");
-    if (q->user >= 0)
-        jw_string_n(&jw, id, (size_t)size);
-    else
-        jw_null(&jw);
-    jw_key(&jw, "items");
-    jw_open(&jw, '[');
-    for (int32_t i = 0; i < n; i++)
-        AKIN_TRY(asker_item_json(&l->asker, &jw, &list[i], q, l->p.explain != 0, err));
-    jw_close(&jw, ']');
-    jw_close(&jw, '}');
-    buf_char(buf, '\n');
-done:
-    return status;
-}
-
-static void write_csv(struct listing *l, struct buf *buf, const struct query *q,
-                      const struct ranked *list, int32_t n)
-{
-    const char *user, *item;
-    int32_t user_size, item_size;
-    char title[512];
-    user_id_of(l, q, &user, &user_size);
-    for (int32_t i = 0; i < n; i++) {
-        item = ids_get(&l->asker.m->items, list[i].item, &item_size);
-        op_csv_field(buf, user, (size_t)user_size);
-        buf_char(buf, ',');
-        op_csv_field(buf, item, (size_t)item_size);
-        buf_char(buf, ',');
-        if (list[i].score != UNSCORED)
-            buf_float(buf, list[i].score);
-        buf_char(buf, ',');
-        buf_int(buf, i + 1);
-        if (l->asker.title) {
-            asker_title(&l->asker, list[i].item, title, sizeof title);
-            buf_char(buf, ',');
-            op_csv_field(buf, title, strlen(title));
-        }
-        buf_char(buf, '\n');
-    }
-}
-
-static akin_status write_why(struct listing *l, struct buf *buf, const struct query *q,
-                             const struct ranked *r, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct reason reasons[3];
-    int32_t n = 0, size;
-    char title[200];
-    if (r->score != UNSCORED && !(l->asker.scorer.flags & SCORER_ITEMS_ONLY))
-        AKIN_TRY(rank_explain(l->asker.ranker, q, r->item, reasons, 3, &n, err));
-    buf_text(buf, "        ");
-    if (n == 0)
-        buf_text(buf, r->score == UNSCORED ? "popular; the model says nothing about it"
-                                           : l->asker.m->cls->summary);
-    for (int32_t i = 0; i < n; i++) {
-        const char *id = ids_get(&l->asker.m->items, reasons[i].item, &size);
-        asker_title(&l->asker, reasons[i].item, title, sizeof title);
-        buf_printf(buf, "%s%s%.*s (%+.3f)", i ? ", " : "because of ", title[0] ? title : "item ",
-                   title[0] ? 0 : (int)size, id, (double)reasons[i].contribution);
-    }
-    buf_char(buf, '\n');
-done:
-    return status;
-}
-
-static akin_status write_table(struct listing *l, struct buf *buf, const struct query *q,
-                               const struct ranked *list, int32_t n, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const char *id;
-    int32_t size;
-    char title[200];
-    user_id_of(l, q, &id, &size);
-    if (q->user >= 0)
-        buf_printf(buf, "user %.*s\n", (int)size, id);
-    else
-        buf_printf(buf, "history of %d items\n", q->hist.n);
-    for (int32_t i = 0; i < n; i++) {
-        id = ids_get(&l->asker.m->items, list[i].item, &size);
-        asker_title(&l->asker, list[i].item, title, sizeof title);
-        buf_printf(buf, "  %3d  ", i + 1);
-        if (list[i].score == UNSCORED)
-            buf_text(buf, "       -");
-        else
-            buf_printf(buf, "%8.4f", (double)list[i].score);
-        buf_printf(buf, "  %-10.*s %s\n", (int)size, id, title);
-        if (l->p.explain)
-            AKIN_TRY(write_why(l, buf, q, &list[i], err));
-    }
-done:
-    return status;
-}
-
-/* Text of PART users; ranks nothing but the fold-ins of explanations. */
+/* Text of PART users in every format that is wanted. */
 static akin_status write_part(void *arg, int64_t part, int worker, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct listing *l = arg;
-    struct buf *buf = &l->parts[part];
     int64_t hi = par_hi(part, PART, l->n_block);
     (void)worker;
-    for (int64_t i = par_lo(part, PART); i < hi; i++) {
-        const struct query *q = &l->queries[i];
-        const struct ranked *list = l->lists + i * l->p.k;
-        if (l->format == LIST_JSONL)
-            AKIN_TRY(write_jsonl(l, buf, q, list, l->counts[i], err));
-        else if (l->format == LIST_CSV)
-            write_csv(l, buf, q, list, l->counts[i]);
-        else
-            AKIN_TRY(write_table(l, buf, q, list, l->counts[i], err));
+    for (int f = 0; f < LIST_FORMATS; f++) {
+        struct buf *buf = &l->parts[f][part];
+        for (int64_t i = par_lo(part, PART); i < hi && l->out.wants[f]; i++)
+            AKIN_TRY(list_text(&l->style, (enum list_format)f, &l->queries[i],
+                               l->lists + i * l->p.k, l->counts[i], buf, err));
+        AKIN_TRY(buf_check(buf, err));
     }
-    AKIN_TRY(buf_check(buf, err));
 done:
     return status;
 }
@@ -259,9 +188,11 @@ static akin_status listing_block(struct listing *l, int64_t n, akin_error *err)
     AKIN_TRY(rank_lists(l->asker.ranker, l->queries, n, &l->opt, l->lists, l->counts, err));
     AKIN_TRY(par_for(ctx, n_parts, write_part, l, err));
     for (int64_t part = 0; part < n_parts; part++) {
-        buf_add(&l->out.buf, l->parts[part].data, (size_t)l->parts[part].size);
-        buf_clear(&l->parts[part]);
-        AKIN_TRY(op_output_flush(&l->out, false, err));
+        for (int f = 0; f < LIST_FORMATS; f++) {
+            struct buf *buf = &l->parts[f][part];
+            AKIN_TRY(outlets_add(&l->out, (enum list_format)f, buf->data, buf->size, err));
+            buf_clear(buf);
+        }
     }
     for (int64_t i = 0; i < n; i++)
         l->n_rows += l->counts[i];
@@ -286,37 +217,21 @@ done:
     return status;
 }
 
-/* A user id a line; unknown ones are an error that names the line. */
+/* In the order of the file. */
 static akin_status list_file(struct listing *l, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    akin_ctx *ctx = l->asker.ctx;
-    char *text = NULL;
-    int64_t size = 0, n = 0, number = 0;
-    AKIN_TRY(file_read(ctx, l->p.users, INT64_C(1) << 32, &text, &size, err));
-    for (char *line = text; line < text + size;) {
-        char *end = memchr(line, '\n', (size_t)(text + size - line));
-        char *next = end ? end + 1 : text + size;
-        size_t length = (size_t)((end ? end : next) - line);
-        if (length && line[length - 1] == '\r')
-            length--;
-        number++;
-        if (length) {
-            int32_t u = ids_find(&l->asker.m->users, line, length);
-            if (u < 0)
-                AKIN_FAIL(AKIN_E_NOT_FOUND, "%s:%lld: user '%.*s' is not in the model", l->p.users,
-                          (long long)number, (int)length, line);
-            l->queries[n++] = model_query_user(l->asker.m, u);
-        }
-        if (n == BLOCK) {
-            AKIN_TRY(listing_block(l, n, err));
-            n = 0;
-        }
-        line = next;
+    int32_t *users = NULL;
+    int64_t n_users = 0;
+    AKIN_TRY(audience_read(&l->asker, l->p.users, &users, &n_users, err));
+    for (int64_t lo = 0; lo < n_users; lo += BLOCK) {
+        int64_t n = n_users - lo < BLOCK ? n_users - lo : BLOCK;
+        for (int64_t i = 0; i < n; i++)
+            l->queries[i] = model_query_user(l->asker.m, users[lo + i]);
+        AKIN_TRY(listing_block(l, n, err));
     }
-    AKIN_TRY(listing_block(l, n, err));
 done:
-    mem_free(ctx, text);
+    mem_free(l->asker.ctx, users);
     return status;
 }
 
@@ -343,6 +258,10 @@ static akin_status recommend_run(struct op_call *call, json_t **result, akin_err
     akin_status status = AKIN_OK;
     struct listing l = {0};
     struct model *m = NULL;
+    json_t *sinks = NULL;
+    for (int f = 0; f < LIST_FORMATS; f++)
+        for (int i = 0; i < BLOCK / PART; i++)
+            buf_init(&l.parts[f][i], call->ctx);
     AKIN_TRY(op_parse(call, 0, &l.p, err));
     int modes = (l.p.user != NULL) + (json_array_size(l.p.history) > 0) + (l.p.users != NULL) +
                 (l.p.all != 0);
@@ -362,11 +281,13 @@ static akin_status recommend_run(struct op_call *call, json_t **result, akin_err
     } else {
         AKIN_TRY(list_history(&l, &call->arena, err));
     }
-    AKIN_TRY(op_output_close(&l.out, err));
+    AKIN_TRY(outlets_close(&l.out, &sinks, err));
     *result = json_pack("{s:s, s:I, s:I}", "model", m->cls->name, "lists", (json_int_t)l.n_lists,
                         "rows", (json_int_t)l.n_rows);
     if (l.p.output)
         json_object_set_new(*result, "output", json_string(l.p.output));
+    if (sinks)
+        json_object_set_new(*result, "sinks", sinks);
 done:
     listing_close(&l, call->ctx);
     model_free(m);
@@ -378,8 +299,9 @@ const struct op op_recommend = {
      "top-k lists from a trained model, for one user, a history, a file of users, or all",
      "akin recommend model.akin --user 42 -k 10 --explain\n"
      "akin recommend model.akin --history 318,296 --filter 'year >= 1990'\n"
-     "akin recommend model.akin --all -k 20 -o lists.csv",
-     {{"Options", recommend_rows}},
-     1},
+     "akin recommend model.akin --all -k 20 -o lists.csv\n"
+     "akin recommend model.akin --all --to file:lists.csv --to webhook:https://shop.example/lists",
+     {{"Options", recommend_rows}, OP_GROUP_OUTLETS},
+     2},
     recommend_run,
 };

@@ -60,6 +60,17 @@ done:
     return status;
 }
 
+void op_drop_secrets(const char *op, json_t *params)
+{
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        const akin_op *pub = &ops[i]->pub;
+        for (size_t g = 0; strcmp(pub->name, op) == 0 && g < pub->n_groups; g++)
+            for (const akin_param *p = pub->groups[g].params; p->name; p++)
+                if (p->flags & AKIN_PARAM_SECRET)
+                    json_object_del(params, p->name);
+    }
+}
+
 json_t *op_group_json(const struct op_call *call, size_t g, akin_error *err)
 {
     json_t *out = json_object();

@@ -218,14 +218,42 @@ static void render_items(FILE *out, const json_t *items)
 
 static void render_similar(FILE *out, const json_t *r)
 {
-    fprintf(out, "items like %s %s\n", text_of(r, "item_id"), text_of(r, "title"));
-    render_items(out, json_object_get(r, "items"));
+    if (*text_of(r, "user_id"))
+        fprintf(out, "users like %s\n", text_of(r, "user_id"));
+    else
+        fprintf(out, "items like %s %s\n", text_of(r, "item_id"), text_of(r, "title"));
+    render_items(out, json_object_get(r, *text_of(r, "user_id") ? "users" : "items"));
 }
 
 static void render_segment(FILE *out, const json_t *r)
 {
-    fprintf(out, "users for item %s\n", text_of(r, "item_id"));
+    fputs("users", out);
+    if (*text_of(r, "item_id"))
+        fprintf(out, " for item %s", text_of(r, "item_id"));
+    if (json_object_get(r, "seeds"))
+        fprintf(out, " like %.0f others", number_of(r, "seeds"));
+    if (*text_of(r, "filter"))
+        fprintf(out, " with %s", text_of(r, "filter"));
+    fputc('\n', out);
     render_items(out, json_object_get(r, "users"));
+}
+
+/* What went to sinks; lists that went to a terminal or a file were printed or named already. */
+static void render_recommend(FILE *out, const json_t *r)
+{
+    size_t i;
+    json_t *row;
+    fprintf(out, "%.0f lists, %.0f rows\n", number_of(r, "lists"), number_of(r, "rows"));
+    if (*text_of(r, "output"))
+        fprintf(out, "  %-10s %s\n", "written", text_of(r, "output"));
+    json_array_foreach(json_object_get(r, "sinks"), i, row) {
+        fprintf(out, "  %-10s %s", text_of(row, "state"), text_of(row, "sink"));
+        if (json_object_get(row, "batches"))
+            fprintf(out, ", %.0f batches, %.0f of them acknowledged before, %.0f retries",
+                    number_of(row, "batches"), number_of(row, "unchanged"),
+                    number_of(row, "retries"));
+        fputc('\n', out);
+    }
 }
 
 static void render_run(FILE *out, const json_t *r)
@@ -410,7 +438,7 @@ void render_result(FILE *out, const char *op, const json_t *result)
         {"params", render_params},   {"similar", render_similar},   {"segment", render_segment},
         {"run", render_run},         {"demo", render_demo},         {"doctor", render_doctor},
         {"inspect", render_inspect}, {"plan", render_plan},         {"report", render_report},
-        {"keys", render_keys},       {"store", render_store},
+        {"keys", render_keys},       {"store", render_store},       {"recommend", render_recommend},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(table[i].op, op) == 0) {
