@@ -1,10 +1,11 @@
 /*
- * The operation `store`: a copy of a store while a server writes it, a copy put back, a check, and
- * what a store holds.
+ * The operation `store`: a copy of a store while a server writes it, a copy put back, a check, what
+ * a store holds, and bringing one of an earlier release to this one's format.
  *
- * All but restore open the store read-only, which takes no lock. A copy is checked whole before it
- * is put back: it is copied beside its place first, so that a crash leaves the old store or the new
- * one. Cost: info one row, the others the whole file. Not here: stores that are not files.
+ * All but restore and migrate open the store read-only, which takes no lock. A copy is checked
+ * whole before it is put back: it is copied beside its place first, so that a crash leaves the old
+ * store or the new one. Cost: info one row, the others the whole file. Not here: stores that are
+ * not files.
  */
 #include "api/op.h"
 #include "store/store.h"
@@ -18,7 +19,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { ACTION_BACKUP, ACTION_RESTORE, ACTION_CHECK, ACTION_INFO };
+enum { ACTION_BACKUP, ACTION_RESTORE, ACTION_CHECK, ACTION_INFO, ACTION_MIGRATE };
 
 struct store_args {
     int64_t action;
@@ -27,7 +28,7 @@ struct store_args {
 };
 static const akin_param store_rows[] = {
     {"action", AKIN_PARAM_CHOICE, AKIN_PARAM_POSITIONAL | AKIN_PARAM_REQUIRED,
-     offsetof(struct store_args, action), NULL, 0, 0, "backup|restore|check|info", "",
+     offsetof(struct store_args, action), NULL, 0, 0, "backup|restore|check|info|migrate", "",
      "what to do"},
     PARAM_TEXT(struct store_args, path, NULL, AKIN_PARAM_POSITIONAL,
                "file to make (backup) or to put back (restore)"),
@@ -59,6 +60,8 @@ static akin_status counts_json(struct store *s, const char *url, json_t **result
                         (json_int_t)info.n_erased, "keys", (json_int_t)n_keys, "last_seq",
                         (json_int_t)info.last_seq, "bytes", (json_int_t)info.bytes, "wal_bytes",
                         (json_int_t)info.wal_bytes);
+    if (*result)
+        json_object_set_new(*result, "format", json_integer((json_int_t)info.format));
     if (*result && info.message[0])
         json_object_set_new(*result, "message", json_string(info.message));
 done:
@@ -199,9 +202,31 @@ done:
     return status;
 }
 
+/* Opening for writing migrates; closing puts all of it into the file. */
+static akin_status run_migrate(struct op_call *call, const struct store_args *p, json_t **result,
+                               akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct store *store = NULL;
+    struct store_info info;
+    AKIN_TRY(
+        store_open(call->ctx, p->store, &(struct store_options){.must_exist = true}, &store, err));
+    AKIN_TRY(store_check(store, err));
+    AKIN_TRY(counts_json(store, p->store, result, err));
+    store_info(store, &info);
+    if (*result)
+        json_object_set_new(*result, "format_was", json_integer((json_int_t)info.format_was));
+done:
+    store_close(store);
+    return status;
+}
+
 static akin_status run_store(struct op_call *call, json_t **result, akin_error *err)
 {
-    static const char *const names[] = {"backup", "restore", "check", "info"};
+    static const char *const names[] = {"backup", "restore", "check", "info", "migrate"};
+    static akin_status (*const actions[])(struct op_call *, const struct store_args *, json_t **,
+                                          akin_error *) = {run_reading, run_restore, run_reading,
+                                                           run_reading, run_migrate};
     akin_status status = AKIN_OK;
     struct store_args p;
     AKIN_TRY(op_parse(call, 0, &p, err));
@@ -211,10 +236,7 @@ static akin_status run_store(struct op_call *call, json_t **result, akin_error *
                   p.path ? "takes no PATH" : "needs a PATH");
     if (p.force && p.action != ACTION_RESTORE)
         AKIN_FAIL(AKIN_E_ARG, "store: --force belongs to restore");
-    if (p.action == ACTION_RESTORE)
-        AKIN_TRY(run_restore(call, &p, result, err));
-    else
-        AKIN_TRY(run_reading(call, &p, result, err));
+    AKIN_TRY(actions[p.action](call, &p, result, err));
     if (!*result)
         AKIN_FAIL(AKIN_E_MEMORY, "store: out of memory");
 done:
@@ -223,11 +245,12 @@ done:
 
 const struct op op_store = {
     {"store",
-     "a server's store: back up, restore, check, what it holds",
+     "a server's store: back up, restore, check, what it holds, migrate",
      "akin store backup monday.db --store sqlite:akin.db\n"
      "akin store restore monday.db --store sqlite:akin.db --force\n"
      "akin store check --store sqlite:akin.db\n"
-     "akin store info --store sqlite:akin.db",
+     "akin store info --store sqlite:akin.db\n"
+     "akin store migrate --store sqlite:akin.db",
      {{"Options", store_rows}},
      1},
     run_store,

@@ -5,7 +5,7 @@
 
 #include "api/op.h"
 
-enum { STAGE_INPUTS = 40, STAGE_OUTPUTS = 2, STAGE_MAX = 64 };
+enum { STAGE_INPUTS = 40, STAGE_OUTPUTS = 20, STAGE_MAX = 64 };
 
 struct stage {
     const char *stage;                /* prepare, report, split, train, evaluate, publish */

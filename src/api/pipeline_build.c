@@ -1,6 +1,7 @@
 /* Configuration → stages. Paths are those of the caller's working directory. */
 #include "api/pipeline.h"
 #include "core/json.h"
+#include "store/sink.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,7 +31,7 @@ static const akin_param config_rows[] = {
     PARAM_MAP(struct config, feedback, 0, "positive, event_weights, half_life_days"),
     PARAM_LIST(struct config, models, NULL, AKIN_PARAM_REQUIRED, "models to train"),
     PARAM_MAP(struct config, evaluate, 0, "keys of evaluate"),
-    PARAM_MAP(struct config, publish, 0, "model, k"),
+    PARAM_MAP(struct config, publish, 0, "model, and keys of recommend: k, to, …"),
     PARAM_MAP(struct config, store, 0, "used by akin serve"),
     PARAM_MAP(struct config, serve, 0, "used by akin serve"),
 };
@@ -286,31 +287,68 @@ done:
     return status;
 }
 
-static akin_status publish_stage(struct pipeline *p, const struct config *c,
-                                 const char *const *models, int n_models, akin_error *err)
+/* The model to publish: the one named, else the last. */
+static akin_status published_model(const struct config *c, const char *const *models, int n_models,
+                                   const char **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const char *model = models[n_models - 1];
     const char *wanted = json_text(c->publish, "model", NULL);
+    *out = models[n_models - 1];
     for (int i = 0; wanted && i < n_models; i++) {
         const char *base = strrchr(models[i], '/');
         base = base ? base + 1 : models[i];
         if (strncmp(base, wanted, strlen(wanted)) == 0 &&
             strcmp(base + strlen(wanted), ".akin") == 0) {
-            model = models[i];
+            *out = models[i];
             wanted = NULL;
         }
     }
     if (wanted)
         AKIN_FAIL(AKIN_E_ARG, "run: publish.model: '%s' is not among the models", wanted);
+done:
+    return status;
+}
+
+/* Files that sinks write are outputs: where one is missing, the stage runs again. */
+static akin_status add_sinks(struct stage *s, struct pipeline *p, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    json_t *to = json_object_get(s->params, "to"), *url;
+    size_t i;
+    if (json_is_string(to)) { /* one sink needs no list */
+        json_object_set_new(s->params, "to", json_pack("[O]", to));
+        to = json_object_get(s->params, "to");
+    }
+    json_array_foreach(to, i, url) {
+        const char *path = json_is_string(url) ? sink_url_path(json_string_value(url)) : NULL;
+        if (path && s->n_outputs == STAGE_OUTPUTS)
+            AKIN_FAIL(AKIN_E_LIMIT, "run: publish.to: more than %d files", STAGE_OUTPUTS - 1);
+        if (path)
+            s->outputs[s->n_outputs++] = text(p, &status, err, "%s", path);
+    }
+done:
+    return status;
+}
+
+static akin_status publish_stage(struct pipeline *p, const struct config *c,
+                                 const char *const *models, int n_models, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const char *model;
+    AKIN_TRY(published_model(c, models, n_models, &model, err));
     struct stage *s = add_stage(p, "publish", "", "recommend", &status, err);
     if (!s)
         return status;
+    if (c->publish)
+        json_object_update(s->params, c->publish);
     s->outputs[s->n_outputs++] = text(p, &status, err, "%s/recommendations.jsonl", p->out);
+    AKIN_TRY(status);
     set_text(s->params, "model", model);
     json_object_set_new(s->params, "all", json_true());
-    json_object_set_new(s->params, "k", json_integer(json_int(c->publish, "k", 10)));
     set_text(s->params, "output", s->outputs[0]);
+    if (!json_object_get(s->params, "progress"))
+        set_text(s->params, "progress", s->outputs[0]);
+    AKIN_TRY(add_sinks(s, p, err));
     add_input(s, model);
 done:
     return status;

@@ -30,10 +30,14 @@ static akin_status stage_key(struct runner *r, const struct stage *s, char out[1
 {
     akin_status status = AKIN_OK;
     struct buf buf;
+    json_t *params = json_copy(s->params);
     buf_init(&buf, r->ctx);
+    if (!params)
+        AKIN_FAIL(AKIN_E_MEMORY, "run: out of memory");
+    op_drop_secrets(s->op, params);
     buf_printf(&buf, "%s %s %s %llu ", AKIN_VERSION, s->op, s->name,
                (unsigned long long)r->p->seed);
-    AKIN_TRY(json_write(s->params, &buf, err));
+    AKIN_TRY(json_write(params, &buf, err));
     for (int i = 0; i < s->n_inputs; i++) {
         uint64_t h;
         char text[17];
@@ -48,6 +52,7 @@ static akin_status stage_key(struct runner *r, const struct stage *s, char out[1
     AKIN_TRY(buf_check(&buf, err));
     hex(hash_bytes(buf.data, (size_t)buf.size, 0), out);
 done:
+    json_decref(params);
     buf_free(&buf);
     return status;
 }

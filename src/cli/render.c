@@ -419,6 +419,9 @@ static void render_store(FILE *out, const json_t *r)
             json_is_true(json_object_get(r, "sound")) ? ": every page and row is sound" : "");
     fprintf(out, "  %-10s %s%s%s\n", "state", text_of(r, "state"),
             *text_of(r, "message") ? ": " : "", text_of(r, "message"));
+    if (json_object_get(r, "format_was"))
+        fprintf(out, "  %-10s %.0f, it was %.0f\n", "format", number_of(r, "format"),
+                number_of(r, "format_was"));
     fprintf(out, "  %-10s %.0f, the last change is number %.0f\n", "events", number_of(r, "events"),
             number_of(r, "last_seq"));
     fprintf(out, "  %-10s %.0f users, %.0f items, %.0f erased\n", "known", number_of(r, "users"),

@@ -279,7 +279,8 @@ static akin_status open_main(struct store *s, bool read_only, akin_error *err)
     if (!read_only)
         AKIN_TRY(
             sql_exec(c, "PRAGMA cache_size = -32768; PRAGMA journal_size_limit = 67108864", err));
-    AKIN_TRY(schema_check(c, read_only, err));
+    AKIN_TRY(schema_check(c, s->schema, read_only, &s->info.format_was, err));
+    s->info.format = s->schema->format;
     if (!read_only)
         AKIN_TRY(use_wal(s, c, err));
     /* one snapshot: another process may write between the two */

@@ -26,9 +26,7 @@
                "attributes TEXT, sum INTEGER NOT NULL)"                                            \
     }
 
-static const struct {
-    const char *name, *sql;
-} objects[] = {
+static const struct store_object objects[] = {
     {"state", "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, "
               "n_events INTEGER NOT NULL, n_items INTEGER NOT NULL, n_users INTEGER NOT NULL, "
               "n_erased INTEGER NOT NULL, salt INTEGER NOT NULL, sum INTEGER NOT NULL)"},
@@ -50,19 +48,20 @@ static const struct {
                  "scopes TEXT NOT NULL, note TEXT NOT NULL, created INTEGER NOT NULL, "
                  "expires INTEGER NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID"},
 };
-enum { N_OBJECTS = sizeof objects / sizeof *objects };
+enum { FORMAT = 1 };
+static const char *const steps[FORMAT] = {NULL};
 
-/* steps[v] leads from format v to v + 1; format 1 is made by schema_create. */
-static const char *const steps[STORE_FORMAT] = {NULL};
+const struct store_schema store_schema = {FORMAT, objects, sizeof objects / sizeof *objects, steps};
 
-static akin_status set_version(struct sql_conn *c, akin_error *err)
+static akin_status set_version(struct sql_conn *c, int64_t format, akin_error *err)
 {
     char text[64];
-    snprintf(text, sizeof text, "PRAGMA user_version = %d", STORE_FORMAT);
+    snprintf(text, sizeof text, "PRAGMA user_version = %" PRId64, format);
     return sql_exec(c, text, err);
 }
 
-static akin_status make_tables(struct sql_conn *c, akin_error *err)
+static akin_status make_tables(struct sql_conn *c, const struct store_schema *schema,
+                               akin_error *err)
 {
     akin_status status = AKIN_OK;
     char text[96];
@@ -71,11 +70,11 @@ static akin_status make_tables(struct sql_conn *c, akin_error *err)
     if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt)
         AKIN_FAIL(AKIN_E_IO, "store '%s': the system gives no random numbers", c->label);
     AKIN_TRY(sql_exec(c, "BEGIN IMMEDIATE", err));
-    for (int i = 0; i < N_OBJECTS; i++)
-        AKIN_TRY(sql_exec(c, objects[i].sql, err));
+    for (int i = 0; i < schema->n_objects; i++)
+        AKIN_TRY(sql_exec(c, schema->objects[i].sql, err));
     snprintf(text, sizeof text, "PRAGMA application_id = %d", STORE_APPLICATION_ID);
     AKIN_TRY(sql_exec(c, text, err));
-    AKIN_TRY(set_version(c, err));
+    AKIN_TRY(set_version(c, schema->format, err));
     snprintf(text, sizeof text, "INSERT INTO state VALUES (1, 0, 0, 0, 0, 0, %" PRId64 ", 0)",
              (int64_t)salt);
     AKIN_TRY(sql_exec(c, text, err));
@@ -102,7 +101,7 @@ akin_status schema_create(struct store *s, akin_error *err)
     status = sqlite_connect(s, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &c, err);
     s->path = path;
     AKIN_TRY(status);
-    AKIN_TRY(make_tables(c, err));
+    AKIN_TRY(make_tables(c, s->schema, err));
     sqlite_disconnect(c);
     c = NULL;
     if (rename(made, path))
@@ -115,13 +114,14 @@ done:
     return status;
 }
 
-static akin_status migrate(struct sql_conn *c, int64_t version, akin_error *err)
+static akin_status migrate(struct sql_conn *c, const struct store_schema *schema, int64_t version,
+                           akin_error *err)
 {
     akin_status status = AKIN_OK;
     AKIN_TRY(sql_run(c, SQL_BEGIN, err));
-    for (int64_t v = version; v < STORE_FORMAT; v++)
-        AKIN_TRY(sql_exec(c, steps[v], err));
-    AKIN_TRY(set_version(c, err));
+    for (int64_t v = version; v < schema->format; v++)
+        AKIN_TRY(sql_exec(c, schema->steps[v], err));
+    AKIN_TRY(set_version(c, schema->format, err));
     AKIN_TRY(sql_run(c, SQL_COMMIT, err));
 done:
     if (status != AKIN_OK && !sqlite3_get_autocommit(c->db))
@@ -129,7 +129,8 @@ done:
     return status;
 }
 
-static akin_status check_tables(struct sql_conn *c, akin_error *err)
+static akin_status check_tables(struct sql_conn *c, const struct store_schema *schema,
+                                akin_error *err)
 {
     akin_status status = AKIN_OK;
     sqlite3_stmt *stmt = NULL;
@@ -140,16 +141,17 @@ static akin_status check_tables(struct sql_conn *c, akin_error *err)
     SQL_TRY(
         sqlite3_prepare_v2(c->db, "SELECT sql FROM sqlite_master WHERE name = ?1", -1, &stmt, NULL),
         "open");
-    for (int i = 0; i < N_OBJECTS; i++) {
+    for (int i = 0; i < schema->n_objects; i++) {
+        const struct store_object *object = &schema->objects[i];
         bool row;
         sqlite3_reset(stmt);
-        SQL_TRY(sql_bind_text(stmt, 1, objects[i].name), "open");
+        SQL_TRY(sql_bind_text(stmt, 1, object->name), "open");
         AKIN_TRY(sql_step(c, stmt, &row, err));
         const char *sql = row ? sql_column(stmt, 0, NULL) : "";
         if (!sql)
             SQL_FAIL(SQLITE_NOMEM, "open");
-        if (strcmp(sql, objects[i].sql) != 0)
-            AKIN_TRY(sql_corrupt(c, err, "table or index '%s' is %s", objects[i].name,
+        if (strcmp(sql, object->sql) != 0)
+            AKIN_TRY(sql_corrupt(c, err, "table or index '%s' is %s", object->name,
                                  row ? "not as akin made it" : "missing"));
     }
 done:
@@ -157,31 +159,33 @@ done:
     return status;
 }
 
-akin_status schema_check(struct sql_conn *c, bool read_only, akin_error *err)
+akin_status schema_check(struct sql_conn *c, const struct store_schema *schema, bool read_only,
+                         int64_t *was, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int64_t application, version;
+    int64_t application, version = 0;
     AKIN_TRY(sql_int(c, "PRAGMA application_id", &application, err));
     AKIN_TRY(sql_int(c, "PRAGMA user_version", &version, err));
     if (application != STORE_APPLICATION_ID) {
         c->fault = STORE_CORRUPT;
         AKIN_FAIL(AKIN_E_FORMAT, "'%s' is not a store: a database of another program", c->label);
     }
-    if (version > STORE_FORMAT)
+    if (version > schema->format)
         AKIN_FAIL(AKIN_E_VERSION,
                   "store '%s' was made by a newer akin: format %" PRId64
-                  " (this one knows up to %d)",
-                  c->label, version, STORE_FORMAT);
+                  " (this one knows up to %" PRId64 ")",
+                  c->label, version, schema->format);
     if (version < 1)
         AKIN_TRY(sql_corrupt(c, err, "format %" PRId64, version));
-    if (version < STORE_FORMAT && read_only)
+    if (version < schema->format && read_only)
         AKIN_FAIL(AKIN_E_VERSION,
-                  "store '%s' has the older format %" PRId64 ": open it for writing once, it is "
-                  "migrated then",
-                  c->label, version);
-    if (version < STORE_FORMAT)
-        AKIN_TRY(migrate(c, version, err));
-    AKIN_TRY(check_tables(c, err));
+                  "store '%s' has the older format %" PRId64 ": akin store migrate brings it to "
+                  "%" PRId64,
+                  c->label, version, schema->format);
+    if (version < schema->format)
+        AKIN_TRY(migrate(c, schema, version, err));
+    AKIN_TRY(check_tables(c, schema, err));
+    *was = version;
 done:
     return status;
 }

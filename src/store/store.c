@@ -83,10 +83,17 @@ done:
 akin_status store_open(akin_ctx *ctx, const char *url, const struct store_options *options,
                        struct store **out, akin_error *err)
 {
+    return store_open_as(ctx, url, options, &store_schema, out, err);
+}
+
+akin_status store_open_as(akin_ctx *ctx, const char *url, const struct store_options *options,
+                          const struct store_schema *schema, struct store **out, akin_error *err)
+{
     akin_status status = AKIN_OK;
     struct store *s = NULL;
     MEM_ZERO(ctx, s, 1);
     s->ctx = ctx;
+    s->schema = schema;
     s->lock_fd = -1;
     init_sync(s);
     AKIN_TRY(take_options(s, options, err));

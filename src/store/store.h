@@ -111,6 +111,7 @@ struct store_info {
     char message[208];                            /* why, if not ready */
     int64_t n_events, n_items, n_users, n_erased; /* items and users: ids that are known */
     int64_t last_seq;                             /* durable */
+    int64_t format, format_was; /* of the file: now, and before it was opened and migrated */
     int64_t bytes, wal_bytes;
     int64_t queued;          /* writes waiting */
     int64_t commits, writes; /* since the start */

@@ -8,7 +8,6 @@
 #include <sqlite3.h>
 
 enum {
-    STORE_FORMAT = 1,                  /* user_version of the files we write */
     STORE_APPLICATION_ID = 0x616b696e, /* "akin" */
     STORE_READERS = 8,                 /* connections for reads at most */
     STORE_BUSY_MS = 2000,              /* waits for a foreign lock */
@@ -82,8 +81,21 @@ struct store_counts {
     int64_t seq, n_events, n_items, n_users, n_erased;
 };
 
+/* What the tables of a file must be, word for word. */
+struct store_object {
+    const char *name, *sql;
+};
+struct store_schema {
+    int64_t format;                     /* user_version of the files we write */
+    const struct store_object *objects; /* (n_objects) in the order of making */
+    int n_objects;
+    const char *const *steps; /* (format) steps[v] leads from format v to v + 1; [0] is unused */
+};
+extern const struct store_schema store_schema;
+
 struct store {
     akin_ctx *ctx;
+    const struct store_schema *schema;
     char *path;     /* absolute, owned */
     char *wal_path; /* owned */
     char label[STORE_LABEL];
@@ -124,6 +136,9 @@ struct store {
 
 /* ---- store.c ---- */
 
+/* store_open with tables that are not ours yet: tests of migration. */
+akin_status store_open_as(akin_ctx *ctx, const char *url, const struct store_options *options,
+                          const struct store_schema *schema, struct store **out, akin_error *err);
 /* State and its message; a worse state stays (STORE_FULL gives way). Threads: any. */
 void store_set_state(struct store *s, enum store_state state, const char *message);
 
@@ -149,8 +164,10 @@ void sqlite_disconnect(struct sql_conn *c); /* NULL allowed */
 
 /* A new, empty store under path: made beside it and renamed, so that it is whole or absent. */
 akin_status schema_create(struct store *s, akin_error *err);
-/* Refuses what is no store, damaged or newer; migrates what is older (in one transaction). */
-akin_status schema_check(struct sql_conn *c, bool read_only, akin_error *err);
+/* Refuses what is no store, damaged or newer; migrates what is older (in one transaction). *was:
+ * the format that was found. */
+akin_status schema_check(struct sql_conn *c, const struct store_schema *schema, bool read_only,
+                         int64_t *was, akin_error *err);
 
 /* ---- sqlite_sql.c ---- */
 
