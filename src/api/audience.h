@@ -15,7 +15,7 @@ struct audience_query {
 };
 
 struct audience {
-    struct ranked *list; /* (n) of users, best first; with neither item nor seeds by id, UNSCORED */
+    struct ranked *list; /* (n) of users, best first; without item and seeds in the model's order */
     int32_t n;
     int32_t n_eligible; /* users who could come */
     int32_t n_seeds;    /* that can be compared */

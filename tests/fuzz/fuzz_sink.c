@@ -4,6 +4,7 @@
  */
 #include "store/sink.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,17 +28,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > skip)
         memcpy(url, data + skip, size - skip);
     (void)sink_url_path(url);
-    /* files would be made */
-    if (strncmp(url, "file:", 5) != 0 || !strstr(url + 5, "."))
-        if (sink_open(ctx, url, &options, &s, &err) == AKIN_OK) {
-            if (strlen(sink_label(s)) == 0 || sink_path(s))
-                abort();
-            if (sink_write(s, "{\"user_id\":\"u\",\"items\":[]}\n", 27, &err) != AKIN_OK)
-                abort();
-            sink_abort(s);
-        } else if (err.message[0] == '\0') {
+    bool makes_file = strncmp(url, "file:", 5) == 0 && strchr(url, '.');
+    akin_status status = makes_file ? AKIN_E_ARG : sink_open(ctx, url, &options, &s, &err);
+    if (status == AKIN_OK) {
+        if (strlen(sink_label(s)) == 0 || sink_path(s) ||
+            sink_write(s, "{\"user_id\":\"u\",\"items\":[]}\n", 27, &err) != AKIN_OK)
             abort();
-        }
+        sink_abort(s);
+    } else if (!makes_file && err.message[0] == '\0') {
+        abort();
+    }
     if (strstr(err.message, "0f5e4d3c2b1a"))
         abort();
     free(url);
