@@ -33,7 +33,7 @@ static akin_status unknown(const char *url, akin_error *err)
     for (size_t i = 0; i < N_CLASSES && used < sizeof forms; i++)
         used += (size_t)snprintf(forms + used, sizeof forms - used, "%s%s", i ? ", " : "",
                                  classes[i]->form);
-    snprintf(scheme, sizeof scheme, "%.*s", url[n] == ':' && n < 20 ? (int)n + 1 : 0, url);
+    snprintf(scheme, sizeof scheme, "%.*s", n < 20 && url[n] == ':' ? (int)n + 1 : 0, url);
     text_clean(scheme);
     return error_set(err, AKIN_E_ARG, __FILE__, __LINE__, "sink '%s…' is none of %s", scheme,
                      forms);
