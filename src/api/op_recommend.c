@@ -96,6 +96,14 @@ static akin_status open_outlets(struct listing *l, struct op_call *call, akin_er
     struct buf identity;
     buf_init(&identity, call->ctx);
     AKIN_TRY(op_parse(call, 1, &p, err));
+    json_t *given = op_group_json(call, 1, err);
+    if (!given)
+        AKIN_TRY(AKIN_E_MEMORY);
+    const char *key = json_object_iter_key(json_object_iter(given));
+    if (!p.to && key)
+        status = error_set(err, AKIN_E_ARG, __FILE__, __LINE__, "recommend: %s without to", key);
+    json_decref(given);
+    AKIN_TRY(status);
     if (p.to)
         AKIN_TRY(identity_of(call, &l->p, &identity, err));
     AKIN_TRY(outlets_open(call->ctx, &p, l->p.output, list_format_of(l->p.format, l->p.output),

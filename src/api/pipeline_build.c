@@ -346,7 +346,7 @@ static akin_status publish_stage(struct pipeline *p, const struct config *c,
     set_text(s->params, "model", model);
     json_object_set_new(s->params, "all", json_true());
     set_text(s->params, "output", s->outputs[0]);
-    if (!json_object_get(s->params, "progress"))
+    if (json_object_get(s->params, "to") && !json_object_get(s->params, "progress"))
         set_text(s->params, "progress", s->outputs[0]);
     AKIN_TRY(add_sinks(s, p, err));
     add_input(s, model);

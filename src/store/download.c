@@ -19,9 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-struct transfer {
+struct download {
     akin_ctx *ctx;
-    CURL *easy;                 /* owned */
+    struct transfer web;
     struct file_writer *writer; /* owned until commit */
     struct md5 md5;
     int64_t stall_ms;
@@ -31,7 +31,6 @@ struct transfer {
     bool is_body;       /* the first byte of a 200 was seen; a stage of progress is open */
     akin_status failed; /* why on_bytes refused; AKIN_OK if it did not */
     akin_error *err;
-    char curl_text[CURL_ERROR_SIZE];
 };
 
 /* Refuses what is neither https nor http to this machine, and a step from https down to http. */
@@ -57,10 +56,10 @@ done:
 }
 
 /* The first bytes of the wanted body: its length is known now, if ever. */
-static akin_status begin_body(struct transfer *t, akin_error *err)
+static akin_status begin_body(struct download *t, akin_error *err)
 {
     curl_off_t length = -1;
-    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    curl_easy_getinfo(t->web.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     t->announced = (int64_t)length;
     if (t->announced > t->limit)
         return error_set(err, AKIN_E_LIMIT, __FILE__, __LINE__,
@@ -71,7 +70,7 @@ static akin_status begin_body(struct transfer *t, akin_error *err)
     return AKIN_OK;
 }
 
-static akin_status take_bytes(struct transfer *t, const char *bytes, int64_t n, akin_error *err)
+static akin_status take_bytes(struct download *t, const char *bytes, int64_t n, akin_error *err)
 {
     akin_status status = AKIN_OK;
     if (!t->is_body)
@@ -89,10 +88,10 @@ done:
 /* libcurl's write call-back: any answer but n ends the transfer. Bodies of other codes are lost. */
 static size_t on_bytes(char *bytes, size_t one, size_t n, void *arg)
 {
-    struct transfer *t = arg;
+    struct download *t = arg;
     long code = 0;
     (void)one; /* always 1 */
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
+    curl_easy_getinfo(t->web.easy, CURLINFO_RESPONSE_CODE, &code);
     if (code != 200 || n == 0)
         return n;
     t->failed = take_bytes(t, bytes, (int64_t)n, t->err);
@@ -100,30 +99,29 @@ static size_t on_bytes(char *bytes, size_t one, size_t n, void *arg)
 }
 
 /* One request. *next receives the address of a redirect (libcurl's, until the next request). */
-static akin_status request(struct transfer *t, const char *url, bool is_local, const char **next,
+static akin_status request(struct download *t, const char *url, bool is_local, const char **next,
                            akin_error *err)
 {
     akin_status status = AKIN_OK;
     CURLcode rc = CURLE_OK;
     long code = 0;
     *next = NULL;
-    t->curl_text[0] = '\0';
-    if (curl_easy_setopt(t->easy, CURLOPT_URL, url) != CURLE_OK ||
-        curl_easy_setopt(t->easy, CURLOPT_NOPROXY, is_local ? "*" : NULL) != CURLE_OK)
+    if (curl_easy_setopt(t->web.easy, CURLOPT_URL, url) != CURLE_OK ||
+        curl_easy_setopt(t->web.easy, CURLOPT_NOPROXY, is_local ? "*" : NULL) != CURLE_OK)
         AKIN_FAIL(AKIN_E_MEMORY, "download: out of memory");
     const struct transfer_watch watch = {&t->size, t->stall_ms};
-    AKIN_TRY(transfer_drive(t->ctx, "download", t->easy, &watch, &rc, err));
+    AKIN_TRY(transfer_drive(&t->web, t->ctx, &watch, &rc, err));
     if (t->failed != AKIN_OK)
         return t->failed; /* err was filled by take_bytes */
     if (rc != CURLE_OK)
         AKIN_FAIL(AKIN_E_IO, "download of '%.90s' failed: %.110s", url,
-                  t->curl_text[0] ? t->curl_text : curl_easy_strerror(rc));
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
+                  t->web.text[0] ? t->web.text : curl_easy_strerror(rc));
+    curl_easy_getinfo(t->web.easy, CURLINFO_RESPONSE_CODE, &code);
     if (code == 200)
         return AKIN_OK;
     if (code == 301 || code == 302 || code == 303 || code == 307 || code == 308) {
         char *target = NULL;
-        curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &target);
+        curl_easy_getinfo(t->web.easy, CURLINFO_REDIRECT_URL, &target);
         *next = target;
         if (target)
             return AKIN_OK;
@@ -135,7 +133,7 @@ done:
 }
 
 /* Requests after requests until one is answered with the file. */
-static akin_status fetch(struct transfer *t, const char *url, akin_error *err)
+static akin_status fetch(struct download *t, const char *url, akin_error *err)
 {
     akin_status status = AKIN_OK;
     char current[DOWNLOAD_URL_MAX + 1];
@@ -156,7 +154,7 @@ done:
     return status;
 }
 
-static akin_status finish(struct transfer *t, const char *url, struct download_result *out,
+static akin_status finish(struct download *t, const char *url, struct download_result *out,
                           akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -179,15 +177,15 @@ akin_status download_file(akin_ctx *ctx, const char *url, const char *path,
                           akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct transfer t = {.ctx = ctx, .limit = options->limit, .announced = -1, .err = err};
+    struct download t = {.ctx = ctx, .limit = options->limit, .announced = -1, .err = err};
     if (options->limit <= 0)
         AKIN_FAIL(AKIN_E_ARG, "download: limit of %" PRId64 " bytes (must be positive)",
                   options->limit);
     int64_t connect_ms = options->connect_ms > 0 ? options->connect_ms : DOWNLOAD_CONNECT_MS;
-    AKIN_TRY(transfer_open("download", connect_ms, t.curl_text, &t.easy, err));
-    bool ok = curl_easy_setopt(t.easy, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK;
-    ok &= curl_easy_setopt(t.easy, CURLOPT_WRITEDATA, &t) == CURLE_OK;
-    AKIN_TRY(transfer_options("download", ok, err));
+    AKIN_TRY(transfer_open(&t.web, "download", connect_ms, err));
+    bool ok = curl_easy_setopt(t.web.easy, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK;
+    ok &= curl_easy_setopt(t.web.easy, CURLOPT_WRITEDATA, &t) == CURLE_OK;
+    AKIN_TRY(transfer_options(&t.web, ok, err));
     md5_begin(&t.md5);
     t.stall_ms = options->stall_ms > 0 ? options->stall_ms : DOWNLOAD_STALL_MS;
     AKIN_TRY(file_writer_open(ctx, path, &t.writer, err));
@@ -197,6 +195,6 @@ done:
     if (t.is_body)
         progress_end(ctx);
     file_writer_abort(t.writer);
-    curl_easy_cleanup(t.easy);
+    transfer_close(&t.web);
     return status;
 }

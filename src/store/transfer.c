@@ -46,29 +46,30 @@ done:
     return status;
 }
 
-akin_status transfer_options(const char *what, bool ok, akin_error *err)
+akin_status transfer_options(const struct transfer *t, bool ok, akin_error *err)
 {
     if (!ok)
         return error_set(err, AKIN_E_UNSUPPORTED, __FILE__, __LINE__,
-                         "%s: this libcurl (%s) lacks an option akin needs", what, curl_version());
+                         "%s: this libcurl (%s) lacks an option akin needs", t->what,
+                         curl_version());
     return AKIN_OK;
 }
 
-akin_status transfer_open(const char *what, int64_t connect_ms, char text[CURL_ERROR_SIZE],
-                          CURL **out, akin_error *err)
+akin_status transfer_open(struct transfer *t, const char *what, int64_t connect_ms, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    CURL *easy = NULL;
     bool ok = true;
-    text[0] = '\0';
+    *t = (struct transfer){.what = what};
     /* Idempotent, and thread-safe since libcurl 7.84; left open, as others may use it too. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         AKIN_FAIL(AKIN_E_INTERNAL, "%s: libcurl does not start", what);
-    easy = curl_easy_init();
-    if (!easy)
+    t->easy = curl_easy_init();
+    t->multi = curl_multi_init();
+    if (!t->easy || !t->multi)
         AKIN_FAIL(AKIN_E_MEMORY, "%s: out of memory", what);
+    CURL *easy = t->easy;
     ok &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-    ok &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->text) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http") == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
@@ -76,12 +77,16 @@ akin_status transfer_open(const char *what, int64_t connect_ms, char text[CURL_E
     ok &= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "akin/" AKIN_VERSION) == CURLE_OK;
-    AKIN_TRY(transfer_options(what, ok, err));
-    *out = easy;
-    easy = NULL;
+    AKIN_TRY(transfer_options(t, ok, err));
 done:
-    curl_easy_cleanup(easy);
     return status;
+}
+
+void transfer_close(struct transfer *t)
+{
+    curl_easy_cleanup(t->easy);
+    curl_multi_cleanup(t->multi);
+    *t = (struct transfer){0};
 }
 
 /* libcurl's own limit of speed looks at an average of five seconds: too coarse. */
@@ -102,37 +107,31 @@ static akin_status look(const char *what, const struct transfer_watch *watch, in
     return AKIN_OK;
 }
 
-akin_status transfer_drive(akin_ctx *ctx, const char *what, CURL *easy,
-                           const struct transfer_watch *watch, CURLcode *result, akin_error *err)
+akin_status transfer_drive(struct transfer *t, akin_ctx *ctx, const struct transfer_watch *watch,
+                           CURLcode *result, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    bool is_added = false;
     int running = 1, left;
     int64_t seen = watch ? *watch->size : 0, seen_ns = clock_ns();
-    CURLM *multi = curl_multi_init();
-    if (!multi)
-        AKIN_FAIL(AKIN_E_MEMORY, "%s: out of memory", what);
-    if (curl_multi_add_handle(multi, easy) != CURLM_OK)
-        AKIN_FAIL(AKIN_E_INTERNAL, "%s: libcurl refuses the transfer", what);
-    is_added = true;
+    t->text[0] = '\0';
+    if (curl_multi_add_handle(t->multi, t->easy) != CURLM_OK)
+        AKIN_FAIL(AKIN_E_INTERNAL, "%s: libcurl refuses the transfer", t->what);
     while (running > 0) {
         AKIN_TRY(ctx_check(ctx, err));
-        CURLMcode rc = curl_multi_perform(multi, &running);
+        CURLMcode rc = curl_multi_perform(t->multi, &running);
         if (rc == CURLM_OK && running > 0)
-            rc = curl_multi_poll(multi, NULL, 0, 100, NULL);
+            rc = curl_multi_poll(t->multi, NULL, 0, 100, NULL);
         if (rc != CURLM_OK)
-            AKIN_FAIL(AKIN_E_IO, "%s: %s", what, curl_multi_strerror(rc));
+            AKIN_FAIL(AKIN_E_IO, "%s: %s", t->what, curl_multi_strerror(rc));
         progress_poll(ctx);
         if (running > 0)
-            AKIN_TRY(look(what, watch, &seen, &seen_ns, err));
+            AKIN_TRY(look(t->what, watch, &seen, &seen_ns, err));
     }
     *result = CURLE_OK;
-    for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));)
+    for (CURLMsg *m; (m = curl_multi_info_read(t->multi, &left));)
         if (m->msg == CURLMSG_DONE)
             *result = m->data.result;
 done:
-    if (is_added)
-        curl_multi_remove_handle(multi, easy);
-    curl_multi_cleanup(multi);
+    curl_multi_remove_handle(t->multi, t->easy); /* nothing, if it was not added */
     return status;
 }

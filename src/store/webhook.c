@@ -32,11 +32,10 @@ struct webhook {
     struct webhook_options options;
     char *url, *secret; /* owned */
     char host[TRANSFER_HOST];
-    bool must_be_local;  /* http: in the clear, so to this machine only */
-    CURL *easy;          /* owned */
+    bool must_be_local; /* http: in the clear, so to this machine only */
+    struct transfer web;
     const char *refused; /* kind of the last address that was refused, or NULL */
     int64_t answer_size; /* bytes of the answer at hand */
-    char curl_text[CURL_ERROR_SIZE];
 };
 
 /* How a try ended. */
@@ -101,7 +100,7 @@ done:
 
 static akin_status set_options(struct webhook *w, akin_error *err)
 {
-    CURL *easy = w->easy;
+    CURL *easy = w->web.easy;
     bool ok = true;
     ok &= curl_easy_setopt(easy, CURLOPT_URL, w->url) == CURLE_OK;
     ok &= curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
@@ -113,7 +112,7 @@ static akin_status set_options(struct webhook *w, akin_error *err)
     ok &= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, w) == CURLE_OK;
     if (!w->options.allow_private || w->must_be_local)
         ok &= curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
-    return transfer_options("webhook", ok, err);
+    return transfer_options(&w->web, ok, err);
 }
 
 akin_status webhook_open(akin_ctx *ctx, const char *url, const struct webhook_options *options,
@@ -134,7 +133,7 @@ akin_status webhook_open(akin_ctx *ctx, const char *url, const struct webhook_op
     w->secret = mem_strdup(ctx, options->secret, err);
     if (!w->url || !w->secret)
         AKIN_TRY(AKIN_E_MEMORY);
-    AKIN_TRY(transfer_open("webhook", options->timeout_ms, w->curl_text, &w->easy, err));
+    AKIN_TRY(transfer_open(&w->web, "webhook", options->timeout_ms, err));
     AKIN_TRY(set_options(w, err));
     *out = w;
     w = NULL;
@@ -147,7 +146,7 @@ void webhook_free(struct webhook *w)
 {
     if (!w)
         return;
-    curl_easy_cleanup(w->easy);
+    transfer_close(&w->web);
     if (w->secret)
         gnutls_memset(w->secret, 0, strlen(w->secret));
     mem_free(w->ctx, w->secret);
@@ -242,22 +241,21 @@ static enum outcome send_once(struct webhook *w, const char *key, int64_t number
         return GIVE_UP;
     w->refused = NULL;
     w->answer_size = 0;
-    w->curl_text[0] = '\0';
-    bool ok = curl_easy_setopt(w->easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
-    ok &= curl_easy_setopt(w->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) == CURLE_OK;
-    ok &= curl_easy_setopt(w->easy, CURLOPT_POSTFIELDS, body) == CURLE_OK;
-    *fatal = transfer_options("webhook", ok, err);
+    bool ok = curl_easy_setopt(w->web.easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
+    ok &= curl_easy_setopt(w->web.easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) == CURLE_OK;
+    ok &= curl_easy_setopt(w->web.easy, CURLOPT_POSTFIELDS, body) == CURLE_OK;
+    *fatal = transfer_options(&w->web, ok, err);
     if (*fatal == AKIN_OK)
-        *fatal = transfer_drive(w->ctx, "webhook", w->easy, NULL, &rc, err);
-    curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &code);
-    curl_easy_getinfo(w->easy, CURLINFO_RETRY_AFTER, &after);
-    (void)curl_easy_setopt(w->easy, CURLOPT_HTTPHEADER, NULL); /* not to be read any more */
+        *fatal = transfer_drive(&w->web, w->ctx, NULL, &rc, err);
+    curl_easy_getinfo(w->web.easy, CURLINFO_RESPONSE_CODE, &code);
+    curl_easy_getinfo(w->web.easy, CURLINFO_RETRY_AFTER, &after);
+    (void)curl_easy_setopt(w->web.easy, CURLOPT_HTTPHEADER, NULL); /* not to be read any more */
     curl_slist_free_all(headers);
     if (*fatal != AKIN_OK)
         return GIVE_UP;
     if (rc == CURLE_WRITE_ERROR && w->answer_size > WEBHOOK_ANSWER)
         rc = CURLE_OK; /* we ended it: enough was said */
-    if (w->refused) {
+    if (rc != CURLE_OK && w->refused) {
         error_set(err, AKIN_E_IO, __FILE__, __LINE__,
                   "webhook to '%.100s' refused: its address is %s (allow_private lets it through)",
                   w->host, w->refused);
@@ -266,7 +264,7 @@ static enum outcome send_once(struct webhook *w, const char *key, int64_t number
     if (rc != CURLE_OK) {
         error_set(err, AKIN_E_IO, __FILE__, __LINE__,
                   "webhook to '%.80s', batch %" PRId64 ": %.80s", w->host, number,
-                  w->curl_text[0] ? w->curl_text : curl_easy_strerror(rc));
+                  w->web.text[0] ? w->web.text : curl_easy_strerror(rc));
         return is_hopeless(rc) ? GIVE_UP : TRY_AGAIN;
     }
     if (code >= 200 && code < 300)

@@ -36,6 +36,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with receiver.lock:
                     receiver.came.append((self.path, self.headers, body))
+                    receiver.connections.add(self.client_address)
                     receiver.arrived.set()
                     status, headers, answer = (receiver.answers.popleft() if receiver.answers
                                                else (204, {}, b""))
@@ -65,7 +66,7 @@ class Receiver:
                 pass
 
         self.answers = collections.deque((*a, *((), {}, b"")[len(a):]) for a in answers)
-        self.came, self.lock = [], threading.Lock()
+        self.came, self.connections, self.lock = [], set(), threading.Lock()
         self.arrived, self.go_on = threading.Event(), threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -305,6 +306,8 @@ class Sinks(Trained):
         self.assertTrue((self.dir / "o.txt").read_text().startswith("user u"))
         out, _ = self.akin("recommend", self.model, "--all", "--to", f"file:{a}")
         self.assertIn("sent       file:", out)
+        _, err = self.akin("recommend", self.model, "--all", "--webhook-batch", "3", status=2)
+        self.assertIn("webhook_batch without to", err)
         for bad in ("file:x.txt", "s3://b/k.csv", "lists.csv"):
             self.deliver("--to", bad, status=2)
 
@@ -331,6 +334,7 @@ class Sinks(Trained):
             self.assertEqual(headers["Idempotency-Key"], f"{b['run']}-{b['batch']}")
             keys.add(headers["Idempotency-Key"])
         self.assertEqual(len(keys), 3)
+        self.assertEqual(len(r.connections), 1)  # one handshake for all batches
 
         # the same refresh again: acknowledged, so nothing is sent
         done, _ = self.deliver("--to", r.url, "--webhook-batch", "50", "--threads", 3, *QUICK)
@@ -350,7 +354,7 @@ class Sinks(Trained):
         self.assertFalse(keys & {h["Idempotency-Key"] for _, h, _ in r.came[6:]})
 
     def test_tries_again_and_waits_as_asked(self):
-        r = self.receiver((500,), (429, {"Retry-After": "1"}), (None,), (204,), (503,))
+        r = self.receiver((None,), (500,), (429, {"Retry-After": "1"}), (204,), (503,))
         start = time.monotonic()
         done, err = self.deliver("--to", r.url, "--webhook-batch", "60", *QUICK)
         self.assertGreaterEqual(time.monotonic() - start, 1)
