@@ -27,6 +27,7 @@ struct evaluate_params {
     int64_t clip;
     int64_t segments;
     int64_t allow_leakage;
+    int64_t fold_in;
     int64_t bootstrap;
 };
 static const akin_param evaluate_rows[] = {
@@ -59,6 +60,9 @@ static const akin_param evaluate_rows[] = {
                "also by user warmth and item popularity"),
     PARAM_BOOL(struct evaluate_params, allow_leakage, "false", 0,
                "evaluate even on pairs that were trained on"),
+    PARAM_BOOL(struct evaluate_params, fold_in, "false", 0,
+               "give models of --from the events of --train that they were not trained on, as a "
+               "server gives them"),
     PARAM_INT(struct evaluate_params, bootstrap, "1000", 0, 100000, "resamples", 0,
               "of the 95 % intervals, 0 = none"),
     PARAM_END,
@@ -149,13 +153,17 @@ static void session_close(struct session *s)
     json_decref(s->feedback);
 }
 
-/* Joins the test data to the model's numbering and evaluates. */
+/* Joins the test data to the model's numbering and evaluates. since: events that are folded in as
+ * far as the model lacks them, NULL = none. */
 static akin_status measure_model(struct session *s, const struct model *m,
-                                 const struct dataset *test, struct contender *row, akin_error *err)
+                                 const struct dataset *since, const struct dataset *test,
+                                 struct contender *row, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct test_view view = {0};
     AKIN_TRY(test_view_build(s->call->ctx, test, &m->users, &m->items, m->feedback, &view, err));
+    if (since)
+        AKIN_TRY(test_view_give(&view, since, &m->hist, &m->items, m->feedback, err));
     AKIN_TRY(evaluate_model(s->call->ctx, m, &view, &s->opt, &row->result, err));
     row->has_result = true;
     row->card = json_incref(m->card);
@@ -180,7 +188,7 @@ static akin_status measure_spec(struct session *s, const json_t *spec, const str
     int64_t start = clock_ns();
     AKIN_TRY(train_model(ctx, train, &opt, &m, err));
     row->train_seconds = (double)(clock_ns() - start) * 1e-9;
-    AKIN_TRY(measure_model(s, m, test, row, err));
+    AKIN_TRY(measure_model(s, m, NULL, test, row, err));
     row->peak_bytes = akin_memory_peak(ctx);
 done:
     model_free(m);
@@ -199,8 +207,8 @@ static const char *file_label(struct session *s, const char *path, akin_error *e
     return arena_strndup(&s->call->arena, base, n, err);
 }
 
-static akin_status measure_file(struct session *s, const char *path, const struct dataset *test,
-                                struct contender *row, akin_error *err)
+static akin_status measure_file(struct session *s, const char *path, const struct dataset *train,
+                                const struct dataset *test, struct contender *row, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct model *m = NULL;
@@ -212,7 +220,7 @@ static akin_status measure_file(struct session *s, const char *path, const struc
     row->type = m->cls->name;
     row->train_seconds =
         json_number_value(json_object_get(json_object_get(m->card, "train"), "seconds"));
-    AKIN_TRY(measure_model(s, m, test, row, err));
+    AKIN_TRY(measure_model(s, m, s->p.fold_in ? train : NULL, test, row, err));
     row->peak_bytes = akin_memory_peak(s->call->ctx);
 done:
     model_free(m);
@@ -260,7 +268,7 @@ static akin_status measure_all(struct session *s, const struct dataset *train,
     json_array_foreach(s->p.model, i, value)
         AKIN_TRY(measure_spec(s, value, train, test, &s->rows[row++], err));
     json_array_foreach(s->p.from, i, value)
-        AKIN_TRY(measure_file(s, json_string_value(value), test, &s->rows[row++], err));
+        AKIN_TRY(measure_file(s, json_string_value(value), train, test, &s->rows[row++], err));
     json_array_foreach(s->p.lists, i, value)
         AKIN_TRY(measure_lists(s, json_string_value(value), train, test, &s->rows[row++], err));
 done:

@@ -65,5 +65,14 @@ akin_status test_view_build(akin_ctx *ctx, const struct dataset *test, const str
                             const struct ids *items, const struct feedback *f,
                             struct test_view *out, akin_error *err);
 void test_view_free(struct test_view *tv);
+/*
+ * Gives the users of a view, built for a model, the events of `since` that the model was not
+ * trained on: those that its histories lack by (item, time). What a server folds in. trained: the
+ * model's histories. Cost: O(events of these users). Fails: E_INPUT (no instants; given events are
+ * there already), E_MEMORY, E_CANCELLED; the view is then only good for test_view_free.
+ */
+akin_status test_view_give(struct test_view *tv, const struct dataset *since,
+                           const struct histories *trained, const struct ids *items,
+                           const struct feedback *f, akin_error *err);
 
 #endif

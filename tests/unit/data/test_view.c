@@ -123,6 +123,63 @@ static void test_test_by_hand(void **state)
     ctx_free(ctx);
 }
 
+/* What a model was not trained on is given to it, whatever the numbering of the data. */
+static void test_given_since(void **state)
+{
+    (void)state;
+    static const struct row old[] = {
+        {"a", "x", 5, 100, 0}, {"a", "y", 2, 200, 1}, {"a", "z", 1, 200, 1}, {"b", "z", 4, 50, 0}};
+    static const struct row all[] = {{"a", "x", 5, 100, 1},   {"a", "y", 2, 200, 0},
+                                     {"a", "z", 1, 200, 0},   {"a", "x", 3, 250, 0},
+                                     {"a", "new", 3, 260, 0}, {"b", "z", 4, 50, 1},
+                                     {"c", "y", 4, 300, 1},   {"d", "x", 4, 310, 1}};
+    static const struct row held[] = {
+        {"a", "z", 5, 400, 0}, {"b", "x", 5, 410, 0}, {"c", "x", 5, 420, 0}};
+    akin_ctx *ctx = fix_ctx(2, 9);
+    akin_error err;
+    int flags = FIX_VALUES | FIX_TIMES | FIX_TYPES;
+    struct dataset *model = fix_dataset(ctx, old, 4, flags, train_types);
+    struct dataset *since = fix_dataset(ctx, all, 8, flags, test_types);
+    struct dataset *test = fix_dataset(ctx, held, 3, flags, test_types);
+    struct feedback *f = rule(model, "value >= 3");
+    struct histories h = {0};
+    struct test_view tv;
+    assert_int_equal(histories_build(ctx, model, f, &h, &err), AKIN_OK);
+    assert_int_equal(test_view_build(ctx, test, &model->users, &model->items, f, &tv, &err),
+                     AKIN_OK);
+    assert_int_equal(test_view_give(&tv, since, &h, &model->items, f, &err), AKIN_OK);
+    assert_int_equal(tv.n_users, 3);
+    for (int64_t row = 0; row < 3; row++) {
+        int64_t lo = tv.hist_ptr[row], n = tv.hist_ptr[row + 1] - lo;
+        if (tv.test_user[row] == fix_user(test, "b")) {
+            assert_int_equal(n, 0);
+            continue;
+        }
+        assert_int_equal(n, 1); /* of a: x again; z, trained on, and the unknown item are not */
+        bool is_a = tv.test_user[row] == fix_user(test, "a");
+        assert_int_equal(tv.hist_item[lo], fix_item(model, is_a ? "x" : "y"));
+        assert_int_equal(tv.hist_time[lo], is_a ? 250 : 300);
+        assert_true(tv.hist_value[lo] == (is_a ? 3 : 4) && tv.hist_weight[lo] == 1);
+        assert_int_equal(tv.hist_type[lo], is_a ? VIEW_NO_TYPE : 1);
+    }
+    /* given once already */
+    assert_int_equal(test_view_give(&tv, since, &h, &model->items, f, &err), AKIN_E_INPUT);
+    test_view_free(&tv);
+    struct dataset *bare = fix_dataset(ctx, all, 8, FIX_VALUES, test_types);
+    assert_int_equal(test_view_build(ctx, test, &model->users, &model->items, f, &tv, &err),
+                     AKIN_OK);
+    assert_int_equal(test_view_give(&tv, bare, &h, &model->items, f, &err), AKIN_E_INPUT);
+    test_view_free(&tv);
+    histories_free(ctx, &h);
+    feedback_free(f);
+    dataset_free(bare);
+    dataset_free(model);
+    dataset_free(since);
+    dataset_free(test);
+    assert_int_equal(mem_used(ctx->mem), 0);
+    ctx_free(ctx);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -189,9 +246,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_train_by_hand),
-        cmocka_unit_test(test_test_by_hand),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_train_by_hand), cmocka_unit_test(test_test_by_hand),
+        cmocka_unit_test(test_given_since),   cmocka_unit_test(test_threads),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
