@@ -251,7 +251,8 @@ static int global_flag(const akin_op *op, const char *name, size_t n, const char
     else if (same_name(name, n, "help"))
         g->help = true;
     else if (same_name(name, n, "threads") || same_name(name, n, "seed") ||
-             same_name(name, n, "memory") || same_name(name, n, "isa")) {
+             same_name(name, n, "memory") || same_name(name, n, "isa") ||
+             same_name(name, n, "parent")) {
         int64_t seed = 0;
         bool ok = value != NULL;
         *used_value = true;
@@ -260,7 +261,9 @@ static int global_flag(const akin_op *op, const char *name, size_t n, const char
         else if (ok && name[0] == 's') {
             ok = parse_whole(value, 0, INT64_MAX, &seed);
             g->ctx.seed = (uint64_t)seed;
-        } else if (ok && name[0] == 'm')
+        } else if (ok && name[0] == 'p')
+            ok = parse_whole(value, 1, INT32_MAX, &g->parent);
+        else if (ok && name[0] == 'm')
             ok = args_size(value, &g->ctx.memory_limit);
         else if (ok)
             g->ctx.isa = value;

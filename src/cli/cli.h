@@ -15,6 +15,7 @@ struct globals {
     bool verbose;
     bool help;
     const char *isa;
+    int64_t parent; /* process with which this one ends, 0 = none */
     akin_ctx_options ctx;
 };
 

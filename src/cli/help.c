@@ -11,6 +11,7 @@ static const struct {
     {"--seed N", "of every random draw (default 42)"},
     {"--isa NAME", "ref, avx2, avx512 or neon; the answer is the same"},
     {"--memory SIZE", "a limit that is kept, e.g. 2GiB"},
+    {"--parent PID", "end at once when that process, which started this one, has ended"},
     {"--quiet", "only results, warnings and errors"},
     {"--verbose", "more on stderr"},
     {"--help", "this text"},

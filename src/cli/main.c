@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* A signal handler needs a place to find the work to cancel; nothing else uses it. */
@@ -135,12 +136,23 @@ done:
     return status;
 }
 
+/* Who works for a process shall not outlive it, however that ends. False: it has ended already. */
+static bool follow_parent(int64_t parent)
+{
+    return parent == 0 || (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == (pid_t)parent);
+}
+
 static int run_op(struct session *s, const akin_op *op, json_t *params)
 {
     akin_ctx *ctx = NULL;
     akin_error err = {0};
     char *result = NULL, *text;
     int code = 0;
+    if (!follow_parent(s->globals.parent)) {
+        fprintf(stderr, "akin: error: --parent %lld did not start this process\n",
+                (long long)s->globals.parent);
+        return 1;
+    }
     akin_status status = akin_ctx_create(&s->globals.ctx, &ctx, &err);
     if (status != AKIN_OK)
         goto done;
