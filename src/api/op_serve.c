@@ -8,11 +8,14 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/par.h"
+#include "eval/metrics.h"
 #include "live/live.h"
 #include "serve/serve.h"
 
+#include <limits.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { GROUP_SERVER = 1, GROUP_ENGINE, GROUP_RULES, GROUPS, DRAIN_MS = 10000 };
 
@@ -217,10 +220,26 @@ done:
     return status;
 }
 
+/* A metric that cannot be computed is told now, not by the first retrain. */
+static akin_status check_retrain(const struct serving *s, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const char *metric = json_text(s->live_params.retrain, "metric", NULL);
+    struct metric_spec spec;
+    if (metric)
+        AKIN_TRY(metric_parse(metric, DIALECT_AKIN, &spec, err));
+done:
+    return status;
+}
+
 static akin_status start_serving(struct serving *s, akin_error *err)
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = s->call->ctx;
+    char program[PATH_MAX] = "";
+    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
+        program[0] = '\0';
+    AKIN_TRY(check_retrain(s, err));
     AKIN_TRY(ctx_create(par_workers(ctx), ctx->seed, mem_limit(ctx->mem), &s->ctx, err));
     s->ctx->kern = ctx->kern;
     akin_ctx_on_log(s->ctx, ctx->log_fn, ctx->log_arg);
@@ -231,8 +250,10 @@ static akin_status start_serving(struct serving *s, akin_error *err)
         log_write(ctx, AKIN_LOG_WARN,
                   "serve: no store (--store sqlite:akin.db): events are refused");
     }
-    const struct live_options options = {
-        .params = &s->live_params, .store = s->store, .seed = (int64_t)(ctx->seed & INT64_MAX)};
+    const struct live_options options = {.params = &s->live_params,
+                                         .store = s->store,
+                                         .seed = (int64_t)(ctx->seed & INT64_MAX),
+                                         .program = program[0] ? program : NULL};
     AKIN_TRY(live_create(s->ctx, &options, &s->live, err));
     s->store = NULL; /* the engine's from here on */
     AKIN_TRY(load_models(s, err));

@@ -8,7 +8,8 @@
  */
 #include "core/json.h"
 #include "core/text.h"
-#include "live/engine.h"
+#include "live/jobs.h"
+#include "live/retrain.h"
 
 #include <errno.h>
 #include <string.h>
@@ -106,6 +107,8 @@ static akin_status event_apply(struct live *l, const struct store_event *e, akin
     AKIN_TRY(person_event(l, e, &x, err));
     AKIN_TRY(recent_add(l, &x, err));
     l->n_events++;
+    if (l->jobs)
+        jobs_note_events(l->jobs, l->n_events);
 done:
     return status;
 }
@@ -559,8 +562,12 @@ akin_status live_start(struct live *l, akin_error *err)
     struct replay r = {.l = l, .err = err};
     if (!l->catalog)
         AKIN_FAIL(AKIN_E_ARG, "serve: no model is loaded (give models: or --model NAME=PATH)");
-    for (int i = 0; i < l->n_entries; i++) {
-        int64_t known = l->entry[i].current->m->watermark;
+    if (l->retrain)
+        retrain_resume(l);
+    for (int i = 0; i < 2 * l->n_entries; i++) { /* those that wait for a rollback too */
+        const struct entry *e = &l->entry[i / 2];
+        const struct generation *g = i % 2 ? e->previous : e->current;
+        int64_t known = g ? g->m->watermark : e->current->m->watermark;
         watermark = known < watermark ? known : watermark;
         newest = known > newest ? known : newest;
     }
@@ -579,9 +586,13 @@ akin_status live_start(struct live *l, akin_error *err)
         AKIN_TRY(store_events(l->store, watermark, 0, replay_event, &r, err));
         AKIN_TRY(r.status);
     }
-    l->forgotten = watermark;
+    l->forgotten = watermark; /* what is older was not read */
+    if (l->retrain)
+        AKIN_TRY(retrain_arm(l, err));
     AKIN_TRY(keeper_start(l, err));
     l->is_started = true;
+    if (l->jobs)
+        AKIN_TRY(jobs_start(l->jobs, err));
 done:
     return status;
 }

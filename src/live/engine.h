@@ -171,6 +171,8 @@ struct live {
     _Atomic int64_t reserved;          /* events submitted, not yet in the overlay */
     atomic_bool is_started, is_behind; /* behind: something durable is not in memory */
     _Atomic int64_t n_events, n_answers, n_fallbacks;
+    struct retrain *retrain; /* NULL = not configured */
+    struct jobs *jobs;       /* NULL = none */
 };
 
 struct live_slot {

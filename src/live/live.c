@@ -9,6 +9,8 @@
 #include "core/text.h"
 #include "kern/kern.h"
 #include "live/engine.h"
+#include "live/jobs.h"
+#include "live/retrain.h"
 
 #include <string.h>
 #include <time.h>
@@ -29,6 +31,7 @@ const akin_param live_param_rows[] = {
     PARAM_MAP(P, retention, 0, "days to keep events of a type, as view=90; * = of every type"),
     PARAM_TEXT(P, fallback, NULL, 0,
                "model for those without a history; by default the most popular items"),
+    PARAM_MAP(P, retrain, 0, "jobs and retraining: dir, base, model, every, … (docs/retrain.md)"),
     PARAM_END,
 };
 #undef P
@@ -61,6 +64,11 @@ akin_status live_create(akin_ctx *ctx, const struct live_options *options, struc
     }
     if (l->p.cache_bytes > 0)
         AKIN_TRY(cache_create(ctx, l->p.cache_bytes, &l->cache, err));
+    if (l->p.retrain) {
+        AKIN_TRY(retrain_create(ctx, l->p.retrain, &l->retrain, err));
+        if (options->program)
+            AKIN_TRY(jobs_create(l, options->program, &l->jobs, err));
+    }
     l->store = options->store;
     *out = l;
     l = NULL;
@@ -74,6 +82,7 @@ void live_free(struct live *l)
     if (!l)
         return;
     akin_ctx *ctx = l->ctx;
+    jobs_free(l->jobs); /* a job may use all that follows */
     keeper_free(l);
     store_close(l->store); /* first: its thread calls back into the rest */
     for (int i = 0; i < l->n_entries; i++) {
@@ -90,6 +99,7 @@ void live_free(struct live *l)
         mem_free(ctx, l->types[t]);
     mem_free(ctx, l->recent);
     mem_free(ctx, l->fallback);
+    retrain_free(l->retrain);
     pthread_rwlock_destroy(&l->models_lock);
     pthread_rwlock_destroy(&l->types_lock);
     pthread_rwlock_destroy(&l->recent_lock);

@@ -38,6 +38,7 @@ struct live_params {
     int64_t approximate_from; /* items from which an approximate index finds lists, 0 = never */
     json_t *retention;        /* days to keep events, by type; "*" = every type. Read by create */
     const char *fallback;     /* name of a model for askers without a history; NULL = popularity */
+    json_t *retrain;          /* keys of `serve: retrain:` (docs/retrain.md); NULL = no jobs */
     struct rule_params rules; /* defaults of requests; rows of their own: rule_param_rows */
 };
 extern const akin_param live_param_rows[]; /* ends with PARAM_END */
@@ -46,6 +47,7 @@ struct live_options {
     const struct live_params *params;
     struct store *store; /* owned by the engine from then on; NULL = events are not kept */
     int64_t seed;
+    const char *program; /* path of akin, which jobs run as a child; NULL = no jobs */
 };
 
 akin_status live_create(akin_ctx *ctx, const struct live_options *options, struct live **out,
@@ -198,6 +200,34 @@ akin_status live_put_user(struct live *l, const char *user_id, const json_t *att
  */
 akin_status live_erase_user(struct live *l, const char *user_id, live_done_fn done, void *arg,
                             akin_error *err);
+
+/* ---- Jobs: long work beside the answers, one at a time (docs/retrain.md) ---- */
+
+struct live_job {
+    const char *kind;  /* "retrain", "export" */
+    const char *model; /* NULL = the default */
+    int64_t k;         /* of an export's lists */
+};
+/*
+ * Queues a job. out: {"id","kind","model","state":"queued|running|done|failed|cancelled","stage",
+ * "progress":0..1,"created","started","ended","message","result":{…}|null}. Fails: E_ARG (kind),
+ * E_NOT_FOUND (model), E_LIMIT (queue full), E_UNSUPPORTED (not set up; the same is queued).
+ */
+akin_status live_job_submit(struct live *l, const struct live_job *spec, struct buf *out,
+                            int64_t *id, akin_error *err);
+/* {"jobs":[…]}: the last hundred, newest first. */
+akin_status live_jobs_json(struct live *l, struct buf *out, akin_error *err);
+akin_status live_job_json(struct live *l, const char *id, struct buf *out, akin_error *err);
+/* The job as it is then: one that runs ends soon after. No error if it has ended. */
+akin_status live_job_cancel(struct live *l, const char *id, struct buf *out, akin_error *err);
+
+struct live_job_stats {
+    bool is_there; /* jobs are set up */
+    int64_t queued, running;
+    int64_t done, failed, cancelled;
+    int64_t promoted, refused; /* candidates of retrains */
+};
+void live_job_stats(struct live *l, struct live_job_stats *out);
 
 /* ---- State ---- */
 

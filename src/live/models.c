@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "live/engine.h"
+#include "live/retrain.h"
 
 #include <string.h>
 
@@ -248,6 +249,8 @@ done:
         pthread_rwlock_unlock(&l->models_lock);
     generation_put(l, old);
     generation_put(l, g);
+    if (is_locked && status == AKIN_OK && l->retrain && l->is_started)
+        retrain_remember(l, name);
     pthread_mutex_unlock(&l->load_lock);
     if (status == AKIN_OK)
         keeper_poke(l);
@@ -270,6 +273,8 @@ akin_status live_model_rollback(struct live *l, const char *name, akin_error *er
     e->previous = g;
 done:
     pthread_rwlock_unlock(&l->models_lock);
+    if (status == AKIN_OK && l->retrain)
+        retrain_remember(l, name);
     return status;
 }
 
