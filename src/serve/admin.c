@@ -227,11 +227,13 @@ enum handled handle_ready(struct request *r)
 enum handled handle_metrics(struct request *r)
 {
     struct live_stats stats;
+    struct live_job_stats jobs;
     struct server *s = r->server;
     char why[208];
     live_stats(s->live, &stats);
+    live_job_stats(s->live, &jobs);
     struct buf *out = request_json(r, 200);
-    metrics_write(&s->metrics, &stats, live_store(s->live) != NULL,
+    metrics_write(&s->metrics, &stats, &jobs, live_store(s->live) != NULL,
                   live_is_ready(s->live, why, sizeof why), out);
     r->answer.type = "text/plain; version=0.0.4; charset=utf-8";
     return HANDLED;

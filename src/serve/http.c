@@ -178,6 +178,8 @@ static void add_headers(const struct request *r, const struct answer *a,
         MHD_add_response_header(response, "Content-Encoding", encoding_name(a->encoding));
     if (a->allow[0])
         MHD_add_response_header(response, "Allow", a->allow);
+    if (a->location[0])
+        MHD_add_response_header(response, "Location", a->location);
     if (a->status == 401)
         MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"akin\"");
     if (a->retry_after > 0) {

@@ -49,6 +49,7 @@ struct answer {
     const char *csp;     /* static: a document, and what it may load; NULL = data */
     char etag[24];       /* "" = none */
     char allow[64];      /* "" = none */
+    char location[64];   /* "" = none */
     int64_t retry_after; /* seconds, 0 = none */
 };
 
@@ -227,7 +228,7 @@ void tls_free(struct tls *t);
 /* The call-back for MHD_OPTION_HTTPS_CERT_CALLBACK. */
 void *tls_callback(void);
 
-/* The handlers, in answers.c, changes.c, admin.c. */
+/* The handlers, in answers.c, changes.c, admin.c, jobs.c. */
 enum handled handle_recommend(struct request *r);
 enum handled handle_recommend_body(struct request *r);
 enum handled handle_rank(struct request *r);
@@ -254,6 +255,10 @@ enum handled handle_rollback(struct request *r);
 enum handled handle_default(struct request *r);
 enum handled handle_reports(struct request *r);
 enum handled handle_report(struct request *r);
+enum handled handle_jobs(struct request *r);
+enum handled handle_job(struct request *r);
+enum handled handle_job_create(struct request *r);
+enum handled handle_job_cancel(struct request *r);
 enum handled handle_keys(struct request *r);
 enum handled handle_key_create(struct request *r);
 enum handled handle_key_delete(struct request *r);
@@ -267,6 +272,6 @@ enum handled handle_page(struct request *r);
 extern const akin_param list_query_rows[], recommend_body_rows[], rank_body_rows[],
     similar_query_rows[], like_query_rows[], popular_query_rows[], search_query_rows[],
     events_query_rows[], activate_body_rows[], rollback_body_rows[], key_body_rows[],
-    report_query_rows[], tags_query_rows[];
+    report_query_rows[], tags_query_rows[], job_body_rows[];
 
 #endif

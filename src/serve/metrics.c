@@ -208,7 +208,25 @@ static void write_store(const struct store_info *s, struct buf *out)
     buf_char(out, '\n');
 }
 
-void metrics_write(struct metrics *m, const struct live_stats *stats, bool has_store, bool is_ready,
+static void write_jobs(const struct live_job_stats *s, struct buf *out)
+{
+    const struct {
+        const char *state;
+        int64_t n;
+    } ended[] = {{"done", s->done}, {"failed", s->failed}, {"cancelled", s->cancelled}};
+    single(out, "akin_jobs_running", "gauge", "Jobs that run.", s->running);
+    single(out, "akin_jobs_queued", "gauge", "Jobs that wait.", s->queued);
+    head(out, "akin_jobs_total", "counter", "Jobs that ended since the start, by state.");
+    for (size_t i = 0; i < sizeof ended / sizeof *ended; i++)
+        buf_printf(out, "akin_jobs_total{state=\"%s\"} %" PRId64 "\n", ended[i].state, ended[i].n);
+    single(out, "akin_retrain_promoted_total", "counter", "Retrains whose model serves now.",
+           s->promoted);
+    single(out, "akin_retrain_refused_total", "counter", "Retrains that the gate refused.",
+           s->refused);
+}
+
+void metrics_write(struct metrics *m, const struct live_stats *stats,
+                   const struct live_job_stats *jobs, bool has_store, bool is_ready,
                    struct buf *out)
 {
     single(out, "akin_ready", "gauge", "1 if answers and writes work.", is_ready);
@@ -219,4 +237,6 @@ void metrics_write(struct metrics *m, const struct live_stats *stats, bool has_s
     write_rows(live_rows, stats, false, out);
     if (has_store)
         write_store(&stats->store, out);
+    if (jobs->is_there)
+        write_jobs(jobs, out);
 }

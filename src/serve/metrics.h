@@ -31,8 +31,10 @@ struct metrics {
 void metrics_add(struct metrics *m, int route, int status, int64_t ns);
 
 struct live_stats;
-/* The whole text; live's and the store's figures from stats. */
-void metrics_write(struct metrics *m, const struct live_stats *stats, bool has_store, bool is_ready,
+struct live_job_stats;
+/* The whole text; live's, the store's and the jobs' figures from stats. */
+void metrics_write(struct metrics *m, const struct live_stats *stats,
+                   const struct live_job_stats *jobs, bool has_store, bool is_ready,
                    struct buf *out);
 
 #endif

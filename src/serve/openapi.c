@@ -67,6 +67,14 @@ static const struct {
     {"Models", OBJ("\"models\":" LIST("{\"type\":\"object\"}"))},
     {"Reports", OBJ("\"reports\":" LIST(OBJ("\"name\":" STR ",\"kind\":" STR ",\"bytes\":" INT
                                             ",\"modified\":" STR ",\"href\":" STR)))},
+    {"Job", OBJ("\"id\":" INT ",\"kind\":" STR ",\"model\":" STR
+                ",\"state\":{\"enum\":[\"queued\",\"running\",\"done\",\"failed\","
+                "\"cancelled\"]},\"stage\":" STR ",\"progress\":" NUM ",\"created\":" STR
+                ",\"started\":{\"type\":[\"string\",\"null\"]}"
+                ",\"ended\":{\"type\":[\"string\",\"null\"]},\"message\":" STR
+                ",\"result\":{\"type\":[\"object\",\"null\"]}")},
+    {"JobQueued", REF("Job")},
+    {"Jobs", OBJ("\"jobs\":" LIST(REF("Job")))},
     {"Keys", OBJ("\"keys\":" LIST(OBJ("\"id\":" STR ",\"scopes\":" STR ",\"note\":" STR)))},
     {"Key", OBJ("\"id\":" STR ",\"key\":" STR ",\"scopes\":" STR)},
     {"Revoked", OBJ("\"revoked\":" STR)},
@@ -233,12 +241,22 @@ static void write_content(struct jw *jw, const char *type, const char *schema)
     jw_close(jw, '}');
 }
 
+/* The status of an answer that is not 200. */
+static const char *answer_status(const char *schema)
+{
+    static const char *const others[][2] = {{"Key", "201"}, {"JobQueued", "202"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(schema, others[i][0]) == 0)
+            return others[i][1];
+    return "200";
+}
+
 static void write_answers(struct jw *jw, const struct route *r)
 {
     bool is_text = strcmp(r->answer, "Text") == 0, is_page = strcmp(r->answer, "Page") == 0;
     jw_key(jw, "responses");
     jw_open(jw, '{');
-    jw_key(jw, strcmp(r->answer, "Key") == 0 ? "201" : "200");
+    jw_key(jw, answer_status(r->answer));
     jw_open(jw, '{');
     jw_key(jw, "description");
     jw_string(jw, r->summary);

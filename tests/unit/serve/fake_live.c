@@ -369,6 +369,45 @@ akin_status live_models_json(struct live *l, struct buf *out, akin_error *err)
     return AKIN_OK;
 }
 
+/* One job, number 7; "none" has no jobs. */
+akin_status live_job_submit(struct live *l, const struct live_job *spec, struct buf *out,
+                            int64_t *id, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    (void)l;
+    if (strcmp(spec->kind, "none") == 0)
+        AKIN_FAIL(AKIN_E_UNSUPPORTED, "jobs: this server has none");
+    buf_printf(out, "{\"id\":7,\"kind\":\"%s\",\"k\":%d}", spec->kind, (int)spec->k);
+    *id = 7;
+done:
+    return status;
+}
+
+akin_status live_jobs_json(struct live *l, struct buf *out, akin_error *err)
+{
+    (void)l;
+    (void)err;
+    buf_text(out, "{\"jobs\":[{\"id\":7}]}");
+    return AKIN_OK;
+}
+
+akin_status live_job_json(struct live *l, const char *id, struct buf *out, akin_error *err)
+{
+    (void)l;
+    return echo_id("job", id, out, err);
+}
+
+akin_status live_job_cancel(struct live *l, const char *id, struct buf *out, akin_error *err)
+{
+    return live_job_json(l, id, out, err);
+}
+
+void live_job_stats(struct live *l, struct live_job_stats *out)
+{
+    (void)l;
+    *out = (struct live_job_stats){.is_there = true, .done = 2, .promoted = 1};
+}
+
 void live_stats(struct live *l, struct live_stats *out)
 {
     (void)l;

@@ -211,6 +211,8 @@ static void test_routes(void **state)
                                        "/v1/users/u/events?limit=3",
                                        "/v1/users/u/export",
                                        "/v1/models",
+                                       "/v1/jobs",
+                                       "/v1/jobs/7",
                                        "/v1/keys",
                                        "/v1/openapi.json",
                                        "/healthz",
@@ -228,6 +230,27 @@ static void test_routes(void **state)
     EXPECT(ask_with(w, "POST", "/v1/models/m:activate", "", "{\"path\":\"/a\"}"), 200);
     EXPECT(ask_with(w, "POST", "/v1/models/m:activate", "", "{\"path\":\"/missing\"}"), 422);
     EXPECT(ask_with(w, "POST", "/v1/models/m:rollback", "", "{}"), 404);
+}
+
+static void test_jobs(void **state)
+{
+    struct world *w = *state;
+    start(w, "{}");
+    EXPECT(ask_with(w, "POST", "/v1/jobs", "", "{\"kind\":\"export\",\"k\":3}"), 202);
+    assert_true(says(w, "Location: /v1/jobs/7\r\n"));
+    assert_true(says(w, "{\"id\":7,\"kind\":\"export\",\"k\":3}"));
+    EXPECT(ask_with(w, "POST", "/v1/jobs", "", "{\"kind\":\"none\"}"), 409);
+    assert_false(says(w, "Location:"));
+    EXPECT(ask_with(w, "POST", "/v1/jobs", "", "{\"model\":\"m\"}"), 400);
+    EXPECT(ask_with(w, "POST", "/v1/jobs", "", "{\"kind\":\"export\",\"k\":0}"), 400);
+    EXPECT(ask_with(w, "POST", "/v1/jobs", "", NULL), 415);
+    EXPECT(ask_with(w, "DELETE", "/v1/jobs/7", "", NULL), 200);
+    EXPECT(get(w, "/v1/jobs/missing"), 404);
+    EXPECT(get(w, "/metrics"), 200);
+    assert_true(says(w, "akin_jobs_total{state=\"done\"} 2\n"));
+    assert_true(says(w, "akin_retrain_promoted_total 1\n"));
+    EXPECT(get(w, "/v1/openapi.json"), 200);
+    assert_true(says(w, "\"202\":{\"description\":\"Queues a job: retrain or export\""));
 }
 
 static void test_errors(void **state)
@@ -727,6 +750,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_routes),
+        TEST(test_jobs),
         TEST(test_errors),
         TEST(test_batches_are_bounded),
         TEST(test_framing_attacks),
