@@ -7,6 +7,7 @@ import {modelName} from './asker.js';
 import {field, h, scrolling, select, set} from './dom.js';
 import {errorBox, explain} from './errors.js';
 import {bytes, duration, number, seconds, t, when} from './i18n.js';
+import {jobsView} from './jobs.js';
 import {linePlot} from './plot.js';
 import {parse, quantile, routes, since, single, together} from './prom.js';
 
@@ -58,6 +59,7 @@ export async function mount(root, {signal}) {
   const rows = h('tbody');
   const versions = h('ul', {class: 'versions'});
   const ask = newest(signal);
+  const jobs = jobsView(signal);
   let wide = 'start';
   let timer = 0;
   let isStopped = false;
@@ -174,6 +176,7 @@ export async function mount(root, {signal}) {
         kept.shift();
       set(fault);
       draw();
+      jobs.tick();
     } catch (error) {
       if (isAborted(error))
         return;
@@ -219,6 +222,7 @@ export async function mount(root, {signal}) {
       scrolling(t('ops.routes'), h('table', {}, h('thead', {}, h('tr', {}, head.map((key, i) =>
         h('th', {scope: 'col', class: i ? 'n' : null},
           key.startsWith('p') ? key : t(key))))), rows))),
+    jobs.root,
     h('section', {'aria-label': t('ops.versions')}, h('h2', {}, t('ops.versions')), versions));
   document.addEventListener('visibilitychange', tick, {signal});
   signal.addEventListener('abort', () => window.clearTimeout(timer));

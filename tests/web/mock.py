@@ -48,6 +48,7 @@ class World:
         self.generation = {"best": 1, "popular": 1}
         self.file = {name: f"/models/{name}.akin" for name in self.generation}
         self.requests, self.latency, self.start = {}, {}, time.time()
+        self.jobs, self.has_jobs = [], True
 
     def late(self, user):
         return [e["item_id"] for e in self.events if e["user_id"] == user]
@@ -125,6 +126,19 @@ class World:
                              "modified": "2026-01-02T03:04:05Z"}
                             for n, kind in (("report.html", "page"), ("evaluation.json", "figures"))]}
 
+    def step_jobs(self):
+        """A reading later: the first open job goes on. The popular model is never good enough."""
+        job = next((j for j in self.jobs if j["ended"] is None), None)
+        if job and job["state"] == "queued":
+            job.update(state="running", stage="evaluate", progress=0.4,
+                       started="2026-01-02T03:04:05Z")
+        elif job:
+            bad = job["model"] == "popular"
+            why = "ndcg@10 0.1010 < 0.1120 of the serving artifact (tolerance 0)" if bad else ""
+            job.update(state="done", progress=1, ended="2026-01-02T03:05:05Z", message=why,
+                       result={"promoted": not bad, "why": why}
+                       if job["kind"] == "retrain" else {"file": "exports/best.jsonl"})
+
     def metrics(self):
         out = ["# TYPE akin_http_requests_total counter"]
         for (method, route, status), n in sorted(self.requests.items()):
@@ -199,6 +213,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.change_model(tail[0])
         if head == "reports" and method == "GET":
             return "/v1/reports", w.reports(tail)
+        if head == "jobs":
+            return self.of_jobs(method, tail)
         if head == "search":
             self.only(query, {"q", "k"})
             return "/v1/search", self.search(query.get("q", ""))
@@ -230,6 +246,29 @@ class Handler(BaseHTTPRequestHandler):
             raise Problem(404, "no such path")
         self.body()
         return f"/v1/models/{{name}}:{verb}", {"name": name}
+
+    def of_jobs(self, method, tail):
+        w = self.world
+        if not w.has_jobs:
+            raise Problem(409, "jobs: this server has none")
+        if method == "POST":
+            body = self.body()
+            self.only(body, {"kind", "model", "k"})
+            w.jobs.append({"id": len(w.jobs) + 1, "kind": body["kind"],
+                           "model": self.model(body.get("model")), "state": "queued", "stage": "",
+                           "progress": 0, "created": "2026-01-02T03:04:05Z", "started": None,
+                           "ended": None, "message": "", "result": None})
+            return "/v1/jobs", w.jobs[-1]
+        if method == "GET" and not tail:
+            answer = {"jobs": [dict(j) for j in reversed(w.jobs)]}
+            w.step_jobs()
+            return "/v1/jobs", answer
+        job = next((j for j in w.jobs if str(j["id"]) == tail[0]), None)
+        if not job:
+            raise Problem(404, f"job '{tail[0]}' is unknown")
+        if method == "DELETE" and job["ended"] is None:
+            job.update(state="cancelled", ended="2026-01-02T03:05:05Z", message="stopped")
+        return "/v1/jobs/{id}", job
 
     def search(self, text):
         w = self.world
@@ -356,6 +395,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.handle_any("POST")
+
+    def do_DELETE(self):
+        self.handle_any("DELETE")
 
     def do_PUT(self):
         self.handle_any("PUT")

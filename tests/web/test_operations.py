@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import expect
 
-from browser import REAL, Case
+from browser import REAL, Case, only_mock
 
 
 class OperationsTest(Case):
@@ -74,6 +74,49 @@ class OperationsTest(Case):
         n = len(asked)
         self.let_time_pass()
         self.assertEqual(len(asked), n)
+
+    def jobs(self):
+        return self.page.locator("section", has=self.page.get_by_role("heading", name="Jobs"))
+
+    def next_reading(self):
+        with self.page.expect_response("**/v1/jobs"):
+            self.page.clock.run_for(2100)
+
+    @only_mock
+    def test_jobs(self):
+        self.page.clock.install()
+        self.go("#/operations")
+        expect(self.jobs().get_by_text("None yet.")).to_be_visible()
+        self.jobs().get_by_label("Model").select_option("popular")
+        self.jobs().get_by_role("button", name="Retrain").click()
+        row = self.jobs().get_by_role("row").filter(has_text="1 retrain")
+        expect(row).to_contain_text("queued")
+        self.next_reading()
+        expect(row).to_contain_text("40 % evaluate")
+        expect(row.get_by_role("progressbar")).to_be_visible()
+        self.shot("jobs")
+        self.next_reading()
+        expect(row).to_contain_text("not promoted")
+        expect(row).to_contain_text("0.1010 < 0.1120 of the serving artifact")
+        self.jobs().get_by_label("Model").select_option("best")
+        self.jobs().get_by_role("button", name="Export all lists").click()
+        row = self.jobs().get_by_role("row").filter(has_text="2 export")
+        row.get_by_role("button", name="Cancel 2").click()
+        expect(row).to_contain_text("cancelled")
+        self.assertEqual(self.page.evaluate("() => document.querySelectorAll('progress').length"), 0)
+
+    @only_mock
+    def test_no_jobs_no_section(self):
+        self.mock.world.has_jobs = False
+        self.page.clock.install()
+        asked = []
+        self.page.on("request", lambda r: r.url.endswith("/v1/jobs") and asked.append(r.url))
+        self.go("#/operations")
+        expect(self.page.locator(".summary.good")).to_be_visible()
+        self.let_time_pass()
+        expect(self.jobs()).to_have_count(0)
+        self.assertEqual(len(asked), 1)
+        self.mock.world.has_jobs = True
 
     def test_quantiles_and_parser(self):
         self.go("#/lookup")
