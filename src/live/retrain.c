@@ -27,6 +27,8 @@ static const akin_param retrain_rows[] = {
     PARAM_TEXT(P, metric, "ndcg@10", 0, "what decides"),
     PARAM_TEXT(P, holdout, "time:0.1", 0, "events that decide, as akin split --by"),
     PARAM_REAL(P, tolerance, "0", 0, 1e6, "", 0, "how much worse may still be promoted"),
+    PARAM_CHOICE(P, floor, "popular", "popular|none", 0,
+                 "what a candidate must reach where it has no other opponent"),
     PARAM_INT(P, keep, "3", 1, 1000, "", 0, "newest artifacts, and exports, of a model"),
     PARAM_INT(P, threads, "0", 0, 1024, "", 0, "of a child, 0 = all cores"),
     PARAM_SIZE(P, memory, "0", 0, 1e15, 0, "limit of a child, 0 = none"),

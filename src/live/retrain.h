@@ -12,6 +12,9 @@
 
 #include <limits.h>
 
+/* What decides where there is no other opponent. */
+enum retrain_floor { FLOOR_POPULAR, FLOOR_NONE };
+
 /* Keys of `serve: retrain:`. */
 struct retrain_params {
     const char *dir;
@@ -21,6 +24,7 @@ struct retrain_params {
     int64_t after_events; /* 0 = off */
     const char *metric, *holdout;
     double tolerance;
+    int64_t floor; /* enum retrain_floor */
     int64_t keep, threads, memory;
     json_t *prepare;    /* keys of prepare, over those of the base */
     json_t *candidates; /* name → {type, key: value} in place of the card's */

@@ -10,7 +10,9 @@
  *   recipe   else its type and parameters, trained on the same part. An artifact measured on events
  *            that it was trained on wins by memory: evaluate refuses it. Left out where the
  *            candidate has that very recipe, since the same training gives the same bits.
- *   popular  the floor: who is below a list that is the same for all is broken, whatever serves.
+ *   popular  where neither is there, the floor: who is below a list that is the same for all may
+ *            be broken. Else it is measured for the record only: where popularity wins on these
+ *            events, what serves loses to it too, and an older model is no remedy.
  * All are measured in one call, by one rule of what a positive is: that of the serving artifact.
  *
  * Cost: a training of each, on the part.
@@ -100,6 +102,7 @@ struct row {
     const char *name; /* in the result */
     const char *type;
     double value, lo, hi; /* NaN = none */
+    const json_t *test;   /* the candidate against it, borrowed; NULL = none */
 };
 
 /* Whether the file is still what was loaded, and saw nothing that is held out. */
@@ -122,20 +125,21 @@ static akin_status contenders(struct retraining *x, struct job_args *a, struct r
     akin_status status = AKIN_OK;
     bool is_by_artifact = is_fair(x);
     rows[(*n)++] =
-        (struct row){"candidate", x->candidate.type, (double)NAN, (double)NAN, (double)NAN};
+        (struct row){"candidate", x->candidate.type, (double)NAN, (double)NAN, (double)NAN, NULL};
     AKIN_TRY(retrain_recipe(a, &x->candidate, err));
     if (!is_by_artifact && !is_same(&x->served, &x->candidate)) {
         rows[(*n)++] =
-            (struct row){"recipe", x->served.type, (double)NAN, (double)NAN, (double)NAN};
+            (struct row){"recipe", x->served.type, (double)NAN, (double)NAN, (double)NAN, NULL};
         AKIN_TRY(retrain_recipe(a, &x->served, err));
     }
     if (strcmp(x->candidate.type, "popular") != 0) {
-        rows[(*n)++] = (struct row){"popular", "popular", (double)NAN, (double)NAN, (double)NAN};
+        rows[(*n)++] =
+            (struct row){"popular", "popular", (double)NAN, (double)NAN, (double)NAN, NULL};
         job_option(a, "model", "popular");
     }
     if (is_by_artifact) {
         rows[(*n)++] =
-            (struct row){"serving", x->served.type, (double)NAN, (double)NAN, (double)NAN};
+            (struct row){"serving", x->served.type, (double)NAN, (double)NAN, (double)NAN, NULL};
         job_option(a, "from", x->path);
         job_option(a, "fold_in", "true");
     }
@@ -164,6 +168,8 @@ static akin_status read_rows(const json_t *answer, struct row *rows, int n, akin
         rows[i].value = number_of(metric, "value");
         rows[i].lo = number_of(metric, "lo");
         rows[i].hi = number_of(metric, "hi");
+        if (i > 0) /* each later row against the first */
+            rows[i].test = json_array_get(json_object_get(answer, "tests"), (size_t)i - 1);
     }
 done:
     return status;
@@ -189,11 +195,22 @@ static json_t *row_json(const struct row *row)
     for (int i = 0; i < 3; i++)
         json_object_set_new(out, numbers[i].key,
                             isfinite(numbers[i].value) ? json_real(numbers[i].value) : json_null());
+    if (row->test)
+        json_object_set_new(
+            out, "difference",
+            json_pack("{s:O*, s:O*, s:O*}", "value", json_object_get(row->test, "difference"), "lo",
+                      json_object_get(row->test, "lo"), "hi", json_object_get(row->test, "hi")));
     return out;
 }
 
-/* The first opponent that is better by more than the tolerance; an opponent without a value is
- * none. *why: in a sentence. */
+/* Whether row i can refuse the candidate; an opponent without a value cannot. */
+static bool is_opponent(const struct retraining *x, const struct row *rows, int n, int i)
+{
+    bool is_floor = strcmp(rows[i].name, "popular") == 0;
+    return isfinite(rows[i].value) && (!is_floor || (n == 2 && x->t->p.floor == FLOOR_POPULAR));
+}
+
+/* The first opponent that is better by more than the tolerance. *why: in a sentence. */
 static bool judge(const struct retraining *x, const struct row *rows, int n, char *why, size_t size)
 {
     static const char *const names[][2] = {{"serving", "the serving artifact"},
@@ -215,7 +232,7 @@ static bool judge(const struct retraining *x, const struct row *rows, int n, cha
             name = strcmp(name, names[k][0]) == 0 ? names[k][1] : name;
         if (!isfinite(rows[i].value))
             continue;
-        if (worse > p->tolerance) {
+        if (worse > p->tolerance && is_opponent(x, rows, n, i)) {
             snprintf(why, size, "%s %.4f %s %.4f of %s (tolerance %g)", p->metric, rows[0].value,
                      is_error ? ">" : "<", rows[i].value, name, p->tolerance);
             return false;

@@ -130,6 +130,9 @@ class Promotion(RetrainCase):
         # the artifact that served knew nothing of what was held out: it is the opponent itself
         self.assertEqual([o["name"] for o in result["opponents"]], ["popular", "serving"])
         self.assertGreater(result["candidate"]["value"], result["opponents"][0]["value"])
+        for o in result["opponents"]:
+            self.assertAlmostEqual(o["difference"]["value"],
+                                   result["candidate"]["value"] - o["value"])
         after = self.model(s)
         self.assertEqual(after["path"], result["artifact"])
         self.assertGreater(after["generation"], before["generation"])

@@ -357,13 +357,16 @@ static void test_verdicts(void **state)
         {"rmse", "0.7", "0.8", "", 0, true},
         {"ndcg@10", "null", "0.2", "not defined", 1e6, false},
         {"ndcg@10", "0.1", "null", "", 0, true},
+        {"ndcg@10", "0.1", "0.2", "0.1000, against 0.2000", -1, true}, /* without a floor */
     };
     struct bed bed, *b = &bed;
     char text[200];
     bed_make(b);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_object_set_new(b->retrain, "metric", json_string(cases[i].metric));
-        json_object_set_new(b->retrain, "tolerance", json_real(cases[i].tolerance));
+        bool has_floor = cases[i].tolerance >= 0;
+        json_object_set_new(b->retrain, "tolerance", json_real(has_floor ? cases[i].tolerance : 0));
+        json_object_set_new(b->retrain, "floor", json_string(has_floor ? "popular" : "none"));
         snprintf(text, sizeof text,
                  "{\"results\":[{\"metrics\":{\"m\":{\"value\":%s}}},"
                  "{\"metrics\":{\"m\":{\"value\":%s}}}]}",
