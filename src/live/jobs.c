@@ -41,15 +41,7 @@ static void job_free(struct jobs *j, struct job *job)
     mem_free(j->l->ctx, job);
 }
 
-static struct job *find_job(struct jobs *j, int64_t id)
-{
-    for (int i = 0; i < j->n_kept; i++)
-        if (j->kept[i]->id == id)
-            return j->kept[i];
-    return NULL;
-}
-
-static void end_job(struct jobs *j, struct job *job, enum job_state state, const char *message)
+void jobs_end(struct jobs *j, struct job *job, enum job_state state, const char *message)
 {
     job->state = state;
     job->ended = live_now();
@@ -94,8 +86,8 @@ done:
     return status;
 }
 
-static akin_status add_job(struct jobs *j, const struct job_kind *kind, const char *model,
-                           int64_t k, struct job **out, akin_error *err)
+akin_status jobs_add(struct jobs *j, const struct job_kind *kind, const char *model, int64_t k,
+                     struct job **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct job *job = NULL;
@@ -137,12 +129,12 @@ static bool pull_trigger(struct jobs *j, int64_t *at_ns)
     atomic_store(&j->wake_at, at_events);
     if (!model)
         return l->n_events >= at_events; /* some came in between: look again */
-    if (add_job(j, &job_retrain, model, 0, &job, &err) != AKIN_OK)
+    if (jobs_add(j, &job_retrain, model, 0, &job, &err) != AKIN_OK)
         log_write(l->ctx, AKIN_LOG_WARN, "retrain %s: %s", model, err.message);
     return true;
 }
 
-static void save(struct jobs *j)
+void jobs_note(struct jobs *j)
 {
     akin_error err = {0};
     if (jobs_save(j, &err) != AKIN_OK)
@@ -170,7 +162,7 @@ static struct job *next_job(struct jobs *j)
         job->state = JOB_RUNNING;
         job->started = live_now();
         j->running = job;
-        save(j); /* a kill shows */
+        jobs_note(j); /* a kill shows */
     }
     pthread_mutex_unlock(&j->lock);
     return job;
@@ -197,14 +189,14 @@ static void run_job(struct jobs *j, struct job *job)
     job->result = r.result;
     if (status == AKIN_OK) {
         job->progress = 1;
-        end_job(j, job, JOB_DONE, json_text(r.result, "why", ""));
+        jobs_end(j, job, JOB_DONE, json_text(r.result, "why", ""));
     } else {
-        end_job(j, job, is_unwanted ? JOB_CANCELLED : JOB_FAILED, err.message);
+        jobs_end(j, job, is_unwanted ? JOB_CANCELLED : JOB_FAILED, err.message);
     }
     j->running = NULL;
     if (!j->is_stopping && read(j->stop_fd, &drained, sizeof drained) < 0)
         drained = 0; /* nobody wanted it stopped */
-    save(j);
+    jobs_note(j);
     log_write(l->ctx, status == AKIN_OK || is_unwanted ? AKIN_LOG_INFO : AKIN_LOG_ERROR,
               "job %lld: %s%s%s", (long long)job->id,
               status == AKIN_OK ? "done"
@@ -270,7 +262,7 @@ done:
 }
 
 /* The child of the running job ends. Under the lock. */
-static void stop_child(struct jobs *j)
+void jobs_stop_child(struct jobs *j)
 {
     const uint64_t one = 1;
     if (write(j->stop_fd, &one, sizeof one) < 0)
@@ -286,12 +278,12 @@ void jobs_free(struct jobs *j)
         j->is_stopping = true;
         for (int i = 0; i < j->n_kept; i++)
             if (j->kept[i]->state == JOB_QUEUED)
-                end_job(j, j->kept[i], JOB_CANCELLED, "the server stopped");
-        stop_child(j);
+                jobs_end(j, j->kept[i], JOB_CANCELLED, "the server stopped");
+        jobs_stop_child(j);
         pthread_cond_signal(&j->wake);
         pthread_mutex_unlock(&j->lock);
         pthread_join(j->thread, NULL);
-        save(j);
+        jobs_note(j);
     }
     for (int i = 0; i < j->n_kept; i++)
         job_free(j, j->kept[i]);
@@ -313,116 +305,13 @@ void jobs_note_events(struct jobs *j, int64_t n_events)
     pthread_mutex_unlock(&j->lock);
 }
 
-/* ---- What others ask ---- */
-
-static akin_status need_jobs(const struct live *l, akin_error *err)
+int64_t jobs_last_retrain(struct jobs *j, const char *model)
 {
-    akin_status status = AKIN_OK;
-    if (!l->jobs)
-        AKIN_FAIL(AKIN_E_UNSUPPORTED, "jobs: this server has none (serve: retrain: {dir: FOLDER})");
-done:
-    return status;
-}
-
-akin_status live_job_submit(struct live *l, const struct live_job *spec, struct buf *out,
-                            int64_t *id, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct generation *g = NULL;
-    struct job *job;
-    struct jw jw;
-    const struct job_kind *kind = job_kind_find(spec->kind);
-    AKIN_TRY(need_jobs(l, err));
-    if (!kind)
-        AKIN_FAIL(AKIN_E_ARG, "jobs: kind '%.40s' (must be retrain or export)", spec->kind);
-    AKIN_TRY(generation_get(l, spec->model, &g, err));
-    AKIN_TRY(kind->check(l, g->name, err));
-    pthread_mutex_lock(&l->jobs->lock);
-    status = add_job(l->jobs, kind, g->name, spec->k, &job, err);
-    if (status == AKIN_OK) {
-        *id = job->id;
-        jw_init(&jw, out);
-        job_json(&jw, job);
-    }
-    pthread_mutex_unlock(&l->jobs->lock);
-done:
-    generation_put(l, g);
-    return status;
-}
-
-akin_status live_jobs_json(struct live *l, struct buf *out, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct jw jw;
-    AKIN_TRY(need_jobs(l, err));
-    jw_init(&jw, out);
-    jw_open(&jw, '{');
-    jw_key(&jw, "jobs");
-    jw_open(&jw, '[');
-    pthread_mutex_lock(&l->jobs->lock);
-    for (int i = l->jobs->n_kept - 1; i >= 0; i--)
-        job_json(&jw, l->jobs->kept[i]);
-    pthread_mutex_unlock(&l->jobs->lock);
-    jw_close(&jw, ']');
-    jw_close(&jw, '}');
-    AKIN_TRY(buf_check(out, err));
-done:
-    return status;
-}
-
-/* A job by the text of its id, cancelled if asked for and still possible. */
-static akin_status answer_job(struct live *l, const char *id, bool is_unwanted, struct buf *out,
-                              akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t number = 0;
-    struct job *job = NULL;
-    struct jw jw;
-    AKIN_TRY(need_jobs(l, err));
-    pthread_mutex_lock(&l->jobs->lock);
-    if (text_is_canonical_int(id, strlen(id), &number))
-        job = find_job(l->jobs, number);
-    if (job && is_unwanted && job->state == JOB_QUEUED) {
-        end_job(l->jobs, job, JOB_CANCELLED, "cancelled before it began");
-        save(l->jobs);
-    } else if (job && is_unwanted && job->state == JOB_RUNNING && !job->is_unwanted) {
-        job->is_unwanted = true;
-        stop_child(l->jobs);
-    }
-    jw_init(&jw, out);
-    if (job)
-        job_json(&jw, job);
-    pthread_mutex_unlock(&l->jobs->lock);
-    if (!job)
-        AKIN_FAIL(AKIN_E_NOT_FOUND, "job '%.40s' is unknown (the last %d are kept)", id, JOBS_KEPT);
-done:
-    return status;
-}
-
-akin_status live_job_json(struct live *l, const char *id, struct buf *out, akin_error *err)
-{
-    return answer_job(l, id, false, out, err);
-}
-
-akin_status live_job_cancel(struct live *l, const char *id, struct buf *out, akin_error *err)
-{
-    return answer_job(l, id, true, out, err);
-}
-
-void live_job_stats(struct live *l, struct live_job_stats *out)
-{
-    memset(out, 0, sizeof *out);
-    if (!l->jobs)
-        return;
-    pthread_mutex_lock(&l->jobs->lock);
-    out->is_there = true;
-    for (int i = 0; i < l->jobs->n_kept; i++)
-        out->queued += l->jobs->kept[i]->state == JOB_QUEUED;
-    out->running = l->jobs->running != NULL;
-    out->done = l->jobs->n_ended[JOB_DONE];
-    out->failed = l->jobs->n_ended[JOB_FAILED];
-    out->cancelled = l->jobs->n_ended[JOB_CANCELLED];
-    pthread_mutex_unlock(&l->jobs->lock);
-    out->promoted = l->retrain->n_promoted;
-    out->refused = l->retrain->n_refused;
+    int64_t last = 0;
+    pthread_mutex_lock(&j->lock);
+    for (int i = 0; i < j->n_kept; i++)
+        if (j->kept[i]->kind == &job_retrain && strcmp(j->kept[i]->model, model) == 0)
+            last = j->kept[i]->started;
+    pthread_mutex_unlock(&j->lock);
+    return last;
 }

@@ -57,6 +57,8 @@ akin_status jobs_create(struct live *l, const char *program, struct jobs **out, 
 akin_status jobs_start(struct jobs *j, akin_error *err);
 /* Stops the child, cancels what is open, joins the thread. NULL allowed. */
 void jobs_free(struct jobs *j);
+/* When the last retrain of a model began, Unix seconds; 0 = none is kept. */
+int64_t jobs_last_retrain(struct jobs *j, const char *model);
 /* So many events are known: a trigger may be due. Cheap; any thread. */
 void jobs_note_events(struct jobs *j, int64_t n_events);
 

@@ -21,6 +21,15 @@ struct jobs {
     _Atomic int64_t wake_at; /* number of events that makes a trigger due */
 };
 
+/* jobs.c; all under the lock */
+akin_status jobs_add(struct jobs *j, const struct job_kind *kind, const char *model, int64_t k,
+                     struct job **out, akin_error *err);
+void jobs_end(struct jobs *j, struct job *job, enum job_state state, const char *message);
+/* Writes the file; what fails is logged. */
+void jobs_note(struct jobs *j);
+/* The child of the running job ends. */
+void jobs_stop_child(struct jobs *j);
+
 /* jobs_json.c */
 void job_json(struct jw *jw, const struct job *job);
 /* The kept jobs to the file and back; what was open then is cancelled. Under the lock. */

@@ -9,6 +9,7 @@
 
 #include "core/param.h"
 #include "data/split.h"
+#include "live/jobs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,6 +128,8 @@ akin_status retrain_create(akin_ctx *ctx, const json_t *config, struct retrain *
     AKIN_TRY(parse(t, config, err));
     AKIN_TRY(lock_folder(t, err));
     AKIN_TRY(retrain_sweep(t, err));
+    if (t->p.base && strcmp(t->p.base, "none") != 0 && !file_exists(t->p.base))
+        log_write(ctx, AKIN_LOG_WARN, "serve: retrain: base=%s: there is no such file", t->p.base);
     *out = t;
     t = NULL;
 done:
@@ -146,6 +149,14 @@ void retrain_free(struct retrain *t)
 }
 
 /* ---- Triggers ---- */
+
+/* A schedule goes on over restarts: a server that is started anew every night retrains too. */
+static int64_t since_last_ns(struct live *l, const char *model, int64_t most)
+{
+    int64_t last = l->jobs ? jobs_last_retrain(l->jobs, model) : 0;
+    int64_t seconds = last > 0 ? live_now() - last : 0;
+    return seconds <= 0 ? 0 : seconds > most / 1000000000 ? most : seconds * 1000000000;
+}
 
 static void arm(const struct retrain *t, struct trigger *g, int64_t now_ns, int64_t n_events)
 {
@@ -171,7 +182,8 @@ akin_status retrain_arm(struct live *l, akin_error *err)
         generation_put(l, g);
         if (!t->triggers[i].model)
             AKIN_TRY(AKIN_E_MEMORY);
-        arm(t, &t->triggers[i], clock_ns(), 0);
+        const char *model = t->triggers[i].model;
+        arm(t, &t->triggers[i], clock_ns() - since_last_ns(l, model, t->every_ns), 0);
     }
     t->n_triggers = n;
 done:

@@ -127,7 +127,11 @@ class World:
                             for n, kind in (("report.html", "page"), ("evaluation.json", "figures"))]}
 
     def step_jobs(self):
-        """A reading later: the first open job goes on. The popular model is never good enough."""
+        """The first open job goes on. The popular model is never good enough."""
+        with self.lock:
+            self.step_job()
+
+    def step_job(self):
         job = next((j for j in self.jobs if j["ended"] is None), None)
         if job and job["state"] == "queued":
             job.update(state="running", stage="evaluate", progress=0.4,
@@ -260,9 +264,7 @@ class Handler(BaseHTTPRequestHandler):
                            "ended": None, "message": "", "result": None})
             return "/v1/jobs", w.jobs[-1]
         if method == "GET" and not tail:
-            answer = {"jobs": [dict(j) for j in reversed(w.jobs)]}
-            w.step_jobs()
-            return "/v1/jobs", answer
+            return "/v1/jobs", {"jobs": w.jobs[::-1]}
         job = next((j for j in w.jobs if str(j["id"]) == tail[0]), None)
         if not job:
             raise Problem(404, f"job '{tail[0]}' is unknown")

@@ -78,7 +78,9 @@ class OperationsTest(Case):
     def jobs(self):
         return self.page.locator("section", has=self.page.get_by_role("heading", name="Jobs"))
 
-    def next_reading(self):
+    def next_step(self):
+        """What is shown is what a reading found that began after the step."""
+        self.mock.world.step_jobs()
         with self.page.expect_response("**/v1/jobs"):
             self.page.clock.run_for(2100)
 
@@ -91,11 +93,11 @@ class OperationsTest(Case):
         self.jobs().get_by_role("button", name="Retrain").click()
         row = self.jobs().get_by_role("row").filter(has_text="1 retrain")
         expect(row).to_contain_text("queued")
-        self.next_reading()
+        self.next_step()
         expect(row).to_contain_text("40 % evaluate")
         expect(row.get_by_role("progressbar")).to_be_visible()
         self.shot("jobs")
-        self.next_reading()
+        self.next_step()
         expect(row).to_contain_text("not promoted")
         expect(row).to_contain_text("0.1010 < 0.1120 of the serving artifact")
         self.jobs().get_by_label("Model").select_option("best")

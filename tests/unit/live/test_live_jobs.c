@@ -557,11 +557,17 @@ static void test_triggers(void **state)
     live_free(b->l);
     b->l = NULL;
     json_object_del(b->retrain, "after_events");
-    json_object_set_new(b->retrain, "every", json_string("1s")); /* by the clock */
+    json_object_set_new(b->retrain, "every", json_string("24h")); /* a schedule, long overdue */
+    write_text(b, "r/jobs.json",
+               "[{\"id\":7,\"kind\":\"retrain\",\"model\":\"m\",\"state\":\"done\","
+               "\"started\":\"2020-01-02T03:04:05Z\",\"ended\":\"2020-01-02T03:05:05Z\"}]");
     open_engine(b, true);
-    while (n_jobs(b) == 2)
+    while (n_jobs(b) == 1)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    expect(b, "3", "done", "");
+    expect(b, "8", "done", "");
+    live_free(b->l);
+    open_engine(b, true); /* and not again before its time */
+    assert_int_equal(n_jobs(b), 2);
     bed_free(b);
 }
 
@@ -588,6 +594,38 @@ static void test_not_set_up(void **state)
     bed_free(b);
 }
 
+/* The n-th allocation of a start, and of a job asked for, fails: nothing is lost, nothing stays. */
+static void test_memory(void **state)
+{
+    (void)state;
+    struct bed bed, *b = &bed;
+    akin_status status;
+    bed_make(b);
+    json_object_set_new(b->retrain, "after_events", json_integer(1000));
+    open_engine(b, true);
+    for (int64_t n = 1;; n++) {
+        mem_fail_at(b->ctx->mem, n);
+        status = submit(b, "export", NULL);
+        mem_fail_at(b->ctx->mem, 0);
+        if (status == AKIN_OK)
+            break;
+        assert_int_equal(status, AKIN_E_MEMORY);
+    }
+    expect(b, "1", "done", "");
+    live_free(b->l);
+    b->l = NULL;
+    struct live_options options = {.params = &b->p, .program = in(b, "akin")};
+    for (int64_t n = 1;; n++) {
+        mem_fail_at(b->ctx->mem, n);
+        status = live_create(b->ctx, &options, &b->l, &b->err);
+        mem_fail_at(b->ctx->mem, 0);
+        if (status == AKIN_OK)
+            break;
+        assert_int_equal(status, AKIN_E_MEMORY);
+    }
+    bed_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -599,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_the_end_in_the_middle),
         cmocka_unit_test(test_triggers),
         cmocka_unit_test(test_not_set_up),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
