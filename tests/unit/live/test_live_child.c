@@ -185,7 +185,7 @@ static void test_what_it_inherits(void **state)
     signal(SIGPIPE, SIG_IGN);
     assert_int_equal(run(b,
                          "ls /proc/$$/fd | tr '\\n' ' '; readlink /proc/$$/fd/0; grep -E "
-                         "'^Sig(Blk|Ign)' /proc/$$/status",
+                         "'^Sig(Blk|Ign)' /proc/self/status",
                          4000, 1000),
                      AKIN_OK);
     sigprocmask(SIG_SETMASK, &old, NULL);
