@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import threading
 import time
@@ -49,11 +50,11 @@ class RetrainCase(Case):
                 server.stop(signal.SIGKILL)
         super().tearDown()
 
-    def serve(self, **retrain):
+    def serve(self, names=("popular", "ials"), **retrain):
         retrain = {"dir": str(self.dir / "retrain"), "base": str(self.base), "threads": 1, **retrain}
         config = self.write("c.yaml", json.dumps({
             "models": [{"name": name, "path": str(self.dir / f"{name}.akin")}
-                       for name in ("popular", "ials")],
+                       for name in names],
             "store": {"url": f"sqlite:{self.dir / 'akin.db'}"},
             "serve": {"listen": "127.0.0.1:0", "default": "ials", "retrain": retrain}}))
         server = Server(config)
@@ -155,6 +156,45 @@ class Promotion(RetrainCase):
         s = self.serve(model="ials")
         self.assertEqual(self.model(s)["path"], str(self.dir / "ials.akin"))
         s.stop()
+
+    def lists(self, s):
+        return [s.ask("GET", f"/v1/users/u{u}/recommendations")[1]["items"] for u in range(USERS)]
+
+    def overlay(self, s):
+        text = s.ask("GET", "/metrics")[1].decode()
+        return int(re.search(r"^akin_overlay_events (\d+)$", text, re.M)[1])
+
+    def test_what_every_model_learnt_leaves_memory_and_comes_back(self):
+        s = self.serve(names=["ials"], tolerance=1)
+        self.post(s, self.late)
+        before = self.lists(s)
+        for n in range(2):  # until no generation that is held lacks them
+            self.assertEqual(self.overlay(s), len(self.late))
+            job = self.ended(s, self.job(s, kind="retrain"))
+            self.assertTrue(job["result"] and job["result"]["promoted"], job)
+        while self.overlay(s):  # the keeper has been told by the load
+            time.sleep(.01)
+        self.post(s, [("u1", "new", 5, START + 10**8)])
+        self.assertEqual(self.overlay(s), 1)
+        self.back(s, before)
+        s.stop()
+        # the same after a start that had no reason to read them
+        (self.dir / "ials.akin").rename(self.dir / "old.akin")
+        (self.dir / "ials.akin").write_bytes(pathlib.Path(job["result"]["artifact"]).read_bytes())
+        s = self.serve(names=["ials"])
+        self.assertEqual(self.overlay(s), 1)
+        (self.dir / "old.akin").rename(self.dir / "ials.akin")
+        self.back(s, before)
+        s.stop()
+
+    def back(self, s, before):
+        # a file that knows none of them serves again: as if nothing had been left out
+        path = str(self.dir / "ials.akin")
+        self.assertEqual(s.ask("POST", "/v1/models/ials:activate", {"path": path})[0], 200)
+        self.assertEqual(self.overlay(s), len(self.late) + 1)
+        after = self.lists(s)
+        self.assertEqual([x for u, x in enumerate(after) if u != 1],
+                         [x for u, x in enumerate(before) if u != 1])
 
     def test_only_so_many_artifacts_are_kept_and_none_that_is_held(self):
         s = self.serve(tolerance=1, keep=1)
