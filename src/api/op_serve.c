@@ -4,6 +4,7 @@
  * The engine and the server work in a context of their own: a cancel ends this operation's waiting,
  * not the answers that are still to be given.
  */
+#include "api/log_queue.h"
 #include "api/op.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -52,6 +53,7 @@ struct serving {
     struct store *store;
     struct live *live;
     struct server *server;
+    struct log_queue log; /* of the engine's threads */
 };
 
 static size_t row_count(const akin_param *rows)
@@ -242,7 +244,7 @@ static akin_status start_serving(struct serving *s, akin_error *err)
     AKIN_TRY(check_retrain(s, err));
     AKIN_TRY(ctx_create(par_workers(ctx), ctx->seed, mem_limit(ctx->mem), &s->ctx, err));
     s->ctx->kern = ctx->kern;
-    akin_ctx_on_log(s->ctx, ctx->log_fn, ctx->log_arg);
+    akin_ctx_on_log(s->ctx, log_queue_add, &s->log);
     if (s->store_url) {
         const struct store_options options = {0};
         AKIN_TRY(store_open(s->ctx, s->store_url, &options, &s->store, err));
@@ -286,6 +288,7 @@ static void wait_for_cancel(struct serving *s)
     akin_ctx *ctx = s->call->ctx;
     int seen = 0;
     while (!ctx_cancelled(ctx)) {
+        log_queue_drain(&s->log, ctx);
         int reloads = atomic_load_explicit(&ctx->reloads, memory_order_relaxed);
         if (reloads != seen) {
             akin_error err = {0};
@@ -303,6 +306,7 @@ static akin_status run_serve(struct op_call *call, json_t **result, akin_error *
 {
     akin_status status = AKIN_OK;
     struct serving s = {.call = call};
+    log_queue_init(&s.log);
     AKIN_TRY(read_params(&s, err));
     AKIN_TRY(start_serving(&s, err));
     AKIN_TRY(announce(&s, err));
@@ -315,6 +319,8 @@ done:
     server_stop(s.server, DRAIN_MS);
     live_free(s.live);
     store_close(s.store);
+    log_queue_drain(&s.log, call->ctx);
+    log_queue_free(&s.log);
     ctx_free(s.ctx);
     json_decref(s.config);
     for (int g = 1; g < GROUPS; g++)
