@@ -276,34 +276,38 @@ class Faults(RetrainCase):
         self.assertEqual(self.model(s)["path"], str(self.dir / "ials.akin"))
         self.assertEqual(s.stop(), 0)
 
+    def children(self, s):
+        mark = f"--parent={s.process.pid}".encode()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if mark in pathlib.Path("/proc", pid, "cmdline").read_bytes().split(b"\0"):
+                    yield pid
+            except OSError:
+                pass
+
     def test_kill_in_the_middle(self):
+        stages = ("copy", "prepare", "split", "evaluate", "train", "load")
         s = self.serve(tolerance=1)
         self.post(s, self.late)
-        path = self.job(s, kind="retrain")
-        self.until(s, path, lambda j: j["stage"] in ("prepare", "split", "evaluate", "train"),
-                   "the job does not begin")
-        s.stop(signal.SIGKILL)
-        mark = f"--parent={s.process.pid}".encode()
-
-        def children():
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                try:
-                    if mark in pathlib.Path("/proc", pid, "cmdline").read_bytes().split(b"\0"):
-                        yield pid
-                except OSError:
-                    pass
-
-        end = time.monotonic() + 30
-        while list(children()):
-            self.assertLess(time.monotonic(), end, "a child outlives its server")
-        (self.dir / "retrain" / ".ials.serving.akin-1-1").write_text("half")
-        s = self.serve(tolerance=1)
-        self.assertEqual(self.work(), [])
-        self.assertEqual(sorted(os.listdir(self.dir / "retrain")), ["exports", "jobs.json", "work"])
-        job = self.jobs(s)[0]
-        self.assertEqual((job["state"], job["message"]),
-                         ("cancelled", "the server ended before it was done"))
-        self.assertEqual(self.model(s)["path"], str(self.dir / "ials.akin"))
+        for n, stage in enumerate(stages):
+            path = self.job(s, kind="retrain")
+            self.until(s, path, lambda j: j["stage"] in stages[n:], f"{stage} is not reached")
+            s.stop(signal.SIGKILL)
+            end = time.monotonic() + 30
+            while list(self.children(s)):
+                self.assertLess(time.monotonic(), end, "a child outlives its server")
+            (self.dir / "retrain" / ".ials.serving.akin-1-1").write_text("half")
+            s = self.serve(tolerance=1)
+            self.assertEqual(self.work(), [])
+            names = set(os.listdir(self.dir / "retrain")) - {"exports", "jobs.json", "work",
+                                                             "ials.serving"}
+            self.assertTrue(all(re.fullmatch(r"ials-\d{8}T\d{6}Z\.akin", x) for x in names), names)
+            job = self.jobs(s)[0]
+            if job["state"] != "done":
+                self.assertEqual((job["state"], job["message"]),
+                                 ("cancelled", "the server ended before it was done"))
+            status, answer, _ = s.ask("GET", "/v1/users/u1/recommendations")
+            self.assertEqual((status, len(answer["items"])), (200, 10))
         job = self.ended(s, self.job(s, kind="retrain"))
         self.assertTrue(job["result"]["promoted"], job)
         s.stop()
