@@ -1,11 +1,18 @@
 """Usage, help, exit statuses, defects in data, golden metrics through the program."""
 import json
+import os
 import unittest
 
 from akin_cli import Case
 
 
 class Usage(Case):
+    def test_who_works_for_a_process_ends_with_it(self):
+        self.assertTrue(self.json("models", "--parent", os.getpid())["models"])
+        _, err = self.akin("models", "--parent", 2**31 - 1, status=1)
+        self.assertIn("did not start this process", err)
+        self.akin("models", "--parent", "x", status=2)
+
     def test_help_and_version(self):
         out, _ = self.akin("--version")
         self.assertRegex(out, r"^akin \d+\.\d+\.\d+\n$")
