@@ -123,15 +123,16 @@ export async function mount(root, {signal}) {
 
   async function change(model, verb) {
     const isLoad = verb === 'activate';
-    const file = await confirm(t(`models.${verb}`), t(`models.${verb}.ask`, {name: model.name}),
-      t(`models.${verb}`), isLoad ? model.path : undefined);
+    const words = model.canary && !isLoad ? `canary.${verb}` : `models.${verb}`;
+    const file = await confirm(t(words), t(`${words}.ask`, {name: model.name}), t(words),
+      isLoad ? model.path : undefined);
     if (file === null)
       return;
     try {
       await call(`${path(['models', model.name])}:${verb}`,
         {method: 'POST', body: isLoad ? {path: file} : {}, signal});
       await load();
-      const done = t(`models.${verb}.done`, {name: model.name});
+      const done = t(`${words}.done`, {name: model.name});
       set(status, h('p', {class: 'notice'}, done));
       announce(done);
     } catch (error) {
@@ -154,7 +155,7 @@ export async function mount(root, {signal}) {
         button(t('models.activate'), () => change(model, 'activate'),
           {'aria-label': `${t('models.activate')}: ${model.name}`}),
         button(t('models.rollback'), () => change(model, 'rollback'),
-          {disabled: !model.previous,
+          {disabled: !model.previous && !model.canary,
             'aria-label': `${t('models.rollback')}: ${model.name}`})),
       cardDetails(model))));
   }

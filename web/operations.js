@@ -6,6 +6,7 @@ import {call, isAborted, models as allModels, newest} from './api.js';
 import {modelName} from './asker.js';
 import {field, h, scrolling, select, set} from './dom.js';
 import {errorBox, explain} from './errors.js';
+import {experimentsPanel} from './experiments.js';
 import {bytes, duration, number, seconds, t, when} from './i18n.js';
 import {jobsView} from './jobs.js';
 import {linePlot} from './plot.js';
@@ -14,6 +15,7 @@ import {parse, quantile, routes, since, single, together} from './prom.js';
 const EVERY_MS = 2000;
 const FIRST_MS = 500;
 const SPAN_S = 180; /* kept and drawn */
+const RESULTS_TICKS = 5; /* results of experiments move slowly */
 const WINDOW_S = 60; /* "the last minute" of the table */
 const STORE_STATES = ['ready', 'full', 'read_only', 'corrupt', 'failed'];
 
@@ -60,6 +62,9 @@ export async function mount(root, {signal}) {
   const versions = h('ul', {class: 'versions'});
   const ask = newest(signal);
   const jobs = jobsView(signal);
+  const results = experimentsPanel(signal);
+  let ticks = 0;
+  let hasResults = true;
   let wide = 'start';
   let timer = 0;
   let isStopped = false;
@@ -177,6 +182,8 @@ export async function mount(root, {signal}) {
       set(fault);
       draw();
       jobs.tick();
+      if (hasResults && ticks++ % RESULTS_TICKS === 0)
+        results.read().then((isThere) => { hasResults = isThere; });
     } catch (error) {
       if (isAborted(error))
         return;
@@ -217,6 +224,7 @@ export async function mount(root, {signal}) {
     h('section', {'aria-label': t('ops.now')}, tiles),
     h('section', {class: 'plots', 'aria-label': t('ops.plots')},
       plots.map(([plot]) => plot.root)),
+    results.root,
     h('section', {},
       h('h2', {}, t('ops.routes')), field(t('ops.span'), wideSelect),
       scrolling(t('ops.routes'), h('table', {}, h('thead', {}, h('tr', {}, head.map((key, i) =>

@@ -48,6 +48,7 @@ struct serving {
     json_t *keys[GROUPS]; /* from 1 on */
     json_t *models;       /* name → path, in order */
     const char *store_url, *default_model;
+    struct buf exposures; /* path of the experiments' journal, beside the store */
     struct serve_params server_params;
     struct live_params live_params;
     struct store *store;
@@ -234,6 +235,15 @@ done:
     return status;
 }
 
+/* sqlite:akin.db → akin.db.exposures */
+static akin_status name_exposures(struct serving *s, akin_error *err)
+{
+    static const char scheme[] = "sqlite:";
+    bool has_scheme = strncmp(s->store_url, scheme, sizeof scheme - 1) == 0;
+    buf_printf(&s->exposures, "%s.exposures", s->store_url + (has_scheme ? sizeof scheme - 1 : 0));
+    return buf_check(&s->exposures, err);
+}
+
 static akin_status start_serving(struct serving *s, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -248,6 +258,7 @@ static akin_status start_serving(struct serving *s, akin_error *err)
     if (s->store_url) {
         const struct store_options options = {0};
         AKIN_TRY(store_open(s->ctx, s->store_url, &options, &s->store, err));
+        AKIN_TRY(name_exposures(s, err));
     } else {
         log_write(ctx, AKIN_LOG_WARN,
                   "serve: no store (--store sqlite:akin.db): events are refused");
@@ -255,7 +266,8 @@ static akin_status start_serving(struct serving *s, akin_error *err)
     const struct live_options options = {.params = &s->live_params,
                                          .store = s->store,
                                          .seed = (int64_t)(ctx->seed & INT64_MAX),
-                                         .program = program[0] ? program : NULL};
+                                         .program = program[0] ? program : NULL,
+                                         .exposures = s->exposures.data};
     AKIN_TRY(live_create(s->ctx, &options, &s->live, err));
     s->store = NULL; /* the engine's from here on */
     AKIN_TRY(load_models(s, err));
@@ -307,6 +319,7 @@ static akin_status run_serve(struct op_call *call, json_t **result, akin_error *
     akin_status status = AKIN_OK;
     struct serving s = {.call = call};
     log_queue_init(&s.log);
+    buf_init(&s.exposures, call->ctx);
     AKIN_TRY(read_params(&s, err));
     AKIN_TRY(start_serving(&s, err));
     AKIN_TRY(announce(&s, err));
@@ -326,6 +339,7 @@ done:
     for (int g = 1; g < GROUPS; g++)
         json_decref(s.keys[g]);
     json_decref(s.models);
+    buf_free(&s.exposures);
     return status;
 }
 

@@ -27,7 +27,8 @@ enum rng_stream {
     RNG_TEST = 12,
     RNG_SAMPLE = 13,
     RNG_EXPLORE = 14,
-    RNG_RETRY = 15
+    RNG_RETRY = 15,
+    RNG_INTERLEAVE = 16
 };
 
 /* 64 random bits of (seed, stream, index, counter). */

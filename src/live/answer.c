@@ -5,33 +5,12 @@
  * Whoever has nothing to personalise with gets the fallback: another model, or the most popular
  * items, and is told so. Cost: one scoring pass, with explain about one fold-in an item.
  */
+#include "live/answer.h"
 #include "core/hash.h"
-#include "live/engine.h"
 
 #include <string.h>
 
 enum { CACHE_SECONDS = 60 }; /* how long time may stand still for decay and windows */
-
-struct answer {
-    struct live_slot *s;
-    const struct live_query *q;
-    const struct live_query *given; /* live_rank: whose items were given; else NULL */
-    struct generation *g;
-    struct ranker *ranker;
-    struct live_asker asker;
-    struct live_eligible e;
-    const struct rule_params *rules;
-    int32_t k;
-    bool is_popular;     /* by the counts of its generation */
-    bool is_fallback;    /* not by what the asker did */
-    const char *why;     /* code of the fallback */
-    struct ranked *list; /* catalogue numbers */
-    int32_t n;
-    struct ruled *ruled;
-    int32_t n_ruled;
-    struct reason *reasons; /* (n_ruled, LIVE_REASONS), with explain */
-    int32_t *n_reasons;     /* (n_ruled) */
-};
 
 /* ---- Small questions about items ---- */
 
@@ -182,10 +161,10 @@ static akin_status named_items(const struct answer *a, const char *const *ids, i
     return AKIN_OK;
 }
 
-static akin_status apply_rules(struct answer *a, struct rule_input *in, int32_t most_fresh,
-                               akin_error *err)
+akin_status answer_rules(struct answer *a, struct rule_input *in, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    int32_t most_fresh = a->k + LIVE_FRESH;
     int32_t *fresh = arena_alloc(&a->s->arena, most_fresh + 1, sizeof *fresh, err);
     a->ruled = arena_alloc(&a->s->arena, a->k + 1, sizeof *a->ruled, err);
     if (!fresh || !a->ruled)
@@ -248,19 +227,21 @@ static void reason_code(struct jw *jw, const char *code, const char *model)
 static akin_status reasons_find(struct answer *a, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct generation *g = a->g;
     a->reasons =
         arena_alloc(&a->s->arena, (int64_t)a->n_ruled * LIVE_REASONS + 1, sizeof *a->reasons, err);
     a->n_reasons = arena_alloc(&a->s->arena, (int64_t)a->n_ruled + 1, sizeof *a->n_reasons, err);
     if (!a->reasons || !a->n_reasons)
         AKIN_TRY(AKIN_E_MEMORY);
-    if (a->is_fallback || (g->scorer.flags & SCORER_ITEMS_ONLY))
-        goto done;
     for (int32_t i = 0; i < a->n_ruled; i++) {
-        int32_t item = a->ruled[i].item, place = item < g->n_place ? g->place[item] : -1;
-        if (a->ruled[i].score != UNSCORED && place >= 0)
-            AKIN_TRY(rank_explain(a->ranker, &a->asker.q, place, a->reasons + i * LIVE_REASONS,
-                                  LIVE_REASONS, &a->n_reasons[i], err));
+        const struct answer *m = interleave_maker(a, a->ruled[i].item);
+        int32_t item = a->ruled[i].item, place = item < m->g->n_place ? m->g->place[item] : -1;
+        struct ranker *ranker;
+        if (m->is_fallback || (m->g->scorer.flags & SCORER_ITEMS_ONLY) ||
+            a->ruled[i].score == UNSCORED || place < 0)
+            continue;
+        AKIN_TRY(slot_ranker(a->s, m->g, &ranker, err));
+        AKIN_TRY(rank_explain(ranker, &m->asker.q, place, a->reasons + i * LIVE_REASONS,
+                              LIVE_REASONS, &a->n_reasons[i], err));
     }
 done:
     return status;
@@ -268,8 +249,8 @@ done:
 
 static void reasons_json(const struct answer *a, int32_t at, struct jw *jw)
 {
-    const struct generation *g = a->g;
     const struct ruled *r = &a->ruled[at];
+    const struct generation *g = interleave_maker(a, r->item)->g;
     jw_key(jw, "reasons");
     jw_open(jw, '[');
     if (r->reason != RULE_MODEL && r->reason != RULE_FALLBACK)
@@ -316,6 +297,39 @@ static void unknown_json(const struct answer *a, struct jw *jw)
     jw_close(jw, ']');
 }
 
+/* {"name","arm"} of a split; an interleaved list is of both arms, and with explain its items say
+ * whose they are. */
+static void experiment_json(const struct answer *a, struct jw *jw)
+{
+    const struct experiment *e = a->pick.experiment;
+    if (!e)
+        return;
+    jw_key(jw, "experiment");
+    jw_open(jw, '{');
+    jw_key(jw, "name");
+    jw_string(jw, e->name);
+    if (e->kind == EXPERIMENT_SPLIT) {
+        jw_key(jw, "arm");
+        jw_string(jw, e->arm[a->pick.arm].name);
+    } else {
+        jw_key(jw, "arms");
+        jw_open(jw, '[');
+        jw_string(jw, e->arm[0].name);
+        jw_string(jw, e->arm[1].name);
+        jw_close(jw, ']');
+    }
+    jw_close(jw, '}');
+}
+
+static void item_arm_json(const struct answer *a, int32_t item, struct jw *jw)
+{
+    int team = interleave_team(a, item);
+    if (team < 0)
+        return;
+    jw_key(jw, "arm");
+    jw_string(jw, a->pick.experiment->arm[team].name);
+}
+
 static akin_status answer_json(struct answer *a, struct buf *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -330,12 +344,15 @@ static akin_status answer_json(struct answer *a, struct buf *out, akin_error *er
     jw_string(&jw, a->g->name);
     jw_key(&jw, "generation");
     jw_int(&jw, a->g->id);
+    experiment_json(a, &jw);
     jw_key(&jw, "items");
     jw_open(&jw, '[');
     for (int32_t i = 0; i < a->n_ruled; i++) {
         item_open(a->s, &jw, a->ruled[i].item, a->ruled[i].score);
-        if (a->q->explain)
+        if (a->q->explain) {
+            item_arm_json(a, a->ruled[i].item, &jw);
             reasons_json(a, i, &jw);
+        }
         jw_close(&jw, '}');
     }
     jw_close(&jw, ']');
@@ -365,7 +382,7 @@ static akin_status take_fallback(struct answer *a, akin_error *err)
     a->is_fallback = true;
     a->why = "no_history";
     l->n_fallbacks++;
-    if (!l->p.fallback || generation_get(l, l->p.fallback, &g, NULL) != AKIN_OK)
+    if (!l->p.fallback || generation_for(l, l->p.fallback, a->q->user_id, &g, NULL) != AKIN_OK)
         goto done;
     generation_put(l, a->g);
     a->g = g;
@@ -386,11 +403,15 @@ static struct cache_key key_of(struct live *l, const struct answer *a)
 {
     const struct live_query *q = a->q;
     struct {
-        int64_t generation, version, catalog, k, minute, flags;
+        int64_t generation, other, version, catalog, k, minute, flags;
+        uint64_t experiment;
         struct rule_params rules;
     } fixed;
     memset(&fixed, 0, sizeof fixed); /* padding too */
     fixed.generation = a->g->id;
+    fixed.other = a->other ? a->other->id : 0;
+    fixed.experiment =
+        a->pick.experiment ? a->pick.experiment->definition + (uint64_t)a->pick.arm : 0;
     fixed.version = a->asker.version;
     fixed.catalog = catalog_version(l->catalog);
     fixed.k = a->k;
@@ -413,37 +434,64 @@ static void cost_note(struct generation *g, int64_t start_ns)
     g->cost_us = old + (us - old) / 8;
 }
 
+akin_status answer_begin(struct answer *a, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    AKIN_TRY(take_fallback(a, err));
+    AKIN_TRY(eligible_for(a->s, a->g, a->q, &a->e, err));
+    a->is_popular = a->is_fallback && !(a->g->scorer.flags & SCORER_ITEMS_ONLY);
+done:
+    return status;
+}
+
+akin_status answer_rule_input(struct answer *a, struct rule_input *in, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int32_t *x = NULL;
+    uint64_t day = a->s->l->seed + (uint64_t)(a->asker.q.now / 86400);
+    const char *user = a->q->user_id ? a->q->user_id : "";
+    *in = (struct rule_input){.k = a->k,
+                              .categories = categories_of,
+                              .count = count_of,
+                              .arg = a,
+                              .seed = hash_bytes(user, strlen(user), day)};
+    AKIN_TRY(named_items(a, a->q->pinned, a->q->n_pinned, true, &x, &in->n_pinned, err));
+    in->pinned = x;
+    AKIN_TRY(named_items(a, a->q->promoted, a->q->n_promoted, false, &x, &in->n_promoted, err));
+    in->promoted = x;
+done:
+    return status;
+}
+
+akin_status answer_list(struct answer *a, int32_t most, akin_error *err)
+{
+    a->list = arena_alloc(&a->s->arena, (int64_t)most + 1, sizeof *a->list, err);
+    if (!a->list)
+        return AKIN_E_MEMORY;
+    return a->is_popular ? popular_list(a, most, err) : model_list(a, most, err);
+}
+
 static akin_status answer_make(struct answer *a, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct live *l = a->s->l;
-    struct rule_input in = {.k = a->k,
-                            .categories = categories_of,
-                            .count = count_of,
-                            .arg = a,
-                            .seed = hash_bytes(a->q->user_id ? a->q->user_id : "",
-                                               a->q->user_id ? strlen(a->q->user_id) : 0,
-                                               l->seed + (uint64_t)(a->asker.q.now / 86400))};
-    int32_t *x = NULL;
-    AKIN_TRY(take_fallback(a, err));
-    AKIN_TRY(eligible_for(a->s, a->g, a->q, &a->e, err));
-    AKIN_TRY(named_items(a, a->q->pinned, a->q->n_pinned, true, &x, &in.n_pinned, err));
-    in.pinned = x;
-    AKIN_TRY(named_items(a, a->q->promoted, a->q->n_promoted, false, &x, &in.n_promoted, err));
-    in.promoted = x;
+    struct rule_input in;
+    struct rule_params rest;
+    const struct rule_params *rules = a->rules;
+    AKIN_TRY(answer_begin(a, err));
+    AKIN_TRY(answer_rule_input(a, &in, err));
     int32_t most = rules_candidates(a->rules, &in);
-    a->list = arena_alloc(&a->s->arena, (int64_t)most + 1, sizeof *a->list, err);
-    if (!a->list)
-        AKIN_TRY(AKIN_E_MEMORY);
-    a->is_popular = a->is_fallback && !(a->g->scorer.flags & SCORER_ITEMS_ONLY);
-    if (a->is_popular)
-        AKIN_TRY(popular_list(a, most, err));
+    if (a->other)
+        AKIN_TRY(interleave_list(a, most, &in, &rest, err));
     else
-        AKIN_TRY(model_list(a, most, err));
+        AKIN_TRY(answer_list(a, most, err));
     catalog_enter(l->catalog);
-    status = apply_rules(a, &in, a->k + LIVE_FRESH, err);
+    status = answer_rules(a, &in, err);
+    if (status == AKIN_OK)
+        interleave_show(a);
     catalog_leave(l->catalog);
 done:
+    a->rules = rules;
     return status;
 }
 
@@ -457,6 +505,36 @@ done:
     return status;
 }
 
+/* Who answers: the model that is named; else the arm of an experiment, or the default. */
+static akin_status choose_models(struct live *l, const struct live_query *q, struct answer *a,
+                                 akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const char *model = q->model;
+    if (!model && q->user_id && l->experiments &&
+        experiments_assign(l->experiments, q->user_id, &a->pick)) {
+        const struct experiment *e = a->pick.experiment;
+        model = e->arm[a->pick.arm].model;
+        if (e->kind == EXPERIMENT_INTERLEAVE)
+            AKIN_TRY(generation_for(l, e->arm[1].model, q->user_id, &a->other, err));
+    }
+    AKIN_TRY(generation_for(l, model, q->user_id, &a->g, err));
+done:
+    return status;
+}
+
+static void answer_keep(const struct answer *a, struct cache_key key, struct buf *out, int64_t at)
+{
+    int64_t size = out->size;
+    if (a->mix)
+        interleave_pack(a, out);
+    if (!out->failed)
+        cache_put(a->s->l->cache, key, out->data + at, out->size - at);
+    out->failed = false; /* the answer itself is whole */
+    out->size = size;
+    out->data[size] = '\0';
+}
+
 static akin_status answer_query(struct live_slot *s, const struct live_query *q,
                                 const struct live_query *given, struct buf *out, akin_error *err)
 {
@@ -468,12 +546,15 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     bool is_kept = is_cacheable(l, q);
     slot_begin(s);
     AKIN_TRY(query_k(l, q, &a.k, err));
-    AKIN_TRY(generation_get(l, q->model, &a.g, err));
+    AKIN_TRY(choose_models(l, q, &a, err));
     l->n_answers++;
     if (is_kept) {
         a.asker.version = people_version(&l->people, q->user_id, strlen(q->user_id));
-        if (cache_get(l->cache, key_of(l, &a), out))
+        if (cache_get(l->cache, key_of(l, &a), out)) {
+            if (a.other)
+                interleave_unpack(&a, out);
             goto done;
+        }
     }
     AKIN_TRY(slot_ranker(s, a.g, &a.ranker, err));
     AKIN_TRY(asker_build(s, a.g, q, &a.asker, err));
@@ -486,11 +567,16 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     status = answer_json(&a, out, err);
     catalog_leave(l->catalog);
     if (status == AKIN_OK && is_kept)
-        cache_put(l->cache, key, out->data + at, out->size - at);
-    if (status == AKIN_OK && !q->explain)
+        answer_keep(&a, key, out, at);
+    if (status == AKIN_OK && !q->explain && !a.mix)
         cost_note(a.g, start);
 done:
+    if (status == AKIN_OK && a.pick.experiment)
+        experiments_expose(l->experiments, &a.pick, q->user_id, live_now(), a.shown, a.n_shown);
     eligible_done(s, &a.e);
+    interleave_done(&a);
+    generation_put(l, a.other);
+    generation_count(a.g, status);
     generation_put(l, a.g);
     return status;
 }
@@ -527,10 +613,11 @@ done:
 
 int64_t live_cost_us(struct live *l, const struct live_query *q)
 {
-    struct generation *g;
-    if (generation_get(l, q->model, &g, NULL) != AKIN_OK)
-        return 0;
-    int64_t us = g->cost_us;
-    generation_put(l, g);
+    struct answer a = {0};
+    int64_t us = 0;
+    if (choose_models(l, q, &a, NULL) == AKIN_OK)
+        us = a.g->cost_us + (a.other ? a.other->cost_us : 0);
+    generation_put(l, a.other);
+    generation_put(l, a.g);
     return q->explain ? us * 8 : us;
 }

@@ -113,6 +113,12 @@ done:
     return status;
 }
 
+static void event_convert(struct live *l, const struct store_event *e)
+{
+    if (l->experiments)
+        experiments_event(l->experiments, e->user_id, e->item_id, e->event_type, e->time, e->seq);
+}
+
 static void fell_behind(struct live *l, const akin_error *err)
 {
     (void)err;
@@ -132,6 +138,7 @@ static void events_done(struct store_write *w, akin_status status, const akin_er
         e.seq = seq++;
         if (event_apply(c->l, &e, &local) != AKIN_OK)
             fell_behind(c->l, &local);
+        event_convert(c->l, &e);
     }
     snprintf(text, sizeof text, "{\"accepted\":%lld,\"duplicates\":%lld,\"seq\":%lld}",
              (long long)w->n_new, (long long)(w->n - w->n_new),
@@ -416,15 +423,16 @@ static void receipt_json(struct live *l, const struct store_write *w, struct jw 
     jw_open(jw, '[');
     pthread_rwlock_rdlock(&l->models_lock);
     for (int i = 0; i < l->n_entries; i++) {
-        const struct generation *both[2] = {l->entry[i].current, l->entry[i].previous};
-        for (int j = 0; j < 2; j++) {
-            if (!both[j] || ids_find(&both[j]->m->users, w->id, strlen(w->id)) < 0)
+        const struct generation *all[] = {l->entry[i].current, l->entry[i].previous,
+                                          l->entry[i].canary};
+        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) {
+            if (!all[j] || ids_find(&all[j]->m->users, w->id, strlen(w->id)) < 0)
                 continue;
             jw_open(jw, '{');
             jw_key(jw, "model");
             jw_string(jw, l->entry[i].name);
             jw_key(jw, "path");
-            jw_string(jw, both[j]->path);
+            jw_string(jw, all[j]->path);
             jw_key(jw, "until");
             jw_string(jw, "the next training from the store");
             jw_close(jw, '}');
@@ -447,6 +455,8 @@ static void erase_done(struct store_write *w, akin_status status, const akin_err
     if (status == AKIN_OK &&
         people_erase(&l->people, w->id, strlen(w->id), w->first_seq, &local) != AKIN_OK)
         fell_behind(l, &local);
+    if (status == AKIN_OK && l->experiments)
+        experiments_erase(l->experiments, w->id, w->first_seq);
     if (status == AKIN_OK)
         receipt_json(l, w, &jw);
     c->done(c->arg, status, status == AKIN_OK ? out.data : NULL, err);
@@ -478,6 +488,7 @@ done:
 
 struct replay {
     struct live *l;
+    int64_t watermark; /* of the oldest model: its histories hold what is before */
     akin_status status;
     akin_error *err;
 };
@@ -505,6 +516,8 @@ static bool replay_erased(void *arg, int64_t seq, const char *user_id, int64_t t
     struct replay *r = arg;
     (void)time;
     r->status = people_erase(&r->l->people, user_id, strlen(user_id), seq, r->err);
+    if (r->status == AKIN_OK && r->l->experiments)
+        r->status = experiments_erased(r->l->experiments, user_id, seq, r->err);
     return r->status == AKIN_OK;
 }
 
@@ -549,21 +562,58 @@ done:
 static bool replay_event(void *arg, const struct store_event *e)
 {
     struct replay *r = arg;
+    event_convert(r->l, e);
+    if (e->seq <= r->watermark)
+        return true;
     if (is_overlay_full(r))
         return false;
     r->status = event_apply(r->l, e, r->err);
     return r->status == AKIN_OK;
 }
 
+/* Experiments may know less of the store than the models. */
+static akin_status replay_store(struct live *l, int64_t watermark, int64_t last_seq,
+                                akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct replay r = {.l = l, .watermark = watermark, .err = err};
+    int64_t after = watermark, counted = last_seq;
+    if (l->experiments)
+        AKIN_TRY(experiments_load(l->experiments, last_seq, &counted, err));
+    after = counted < after ? counted : after;
+    AKIN_TRY(store_entities(l->store, STORE_ITEM, 0, replay_item, &r, err));
+    AKIN_TRY(r.status);
+    AKIN_TRY(store_erased(l->store, replay_erased, &r, err));
+    AKIN_TRY(r.status);
+    AKIN_TRY(store_events(l->store, after, 0, replay_event, &r, err));
+    AKIN_TRY(r.status);
+done:
+    return status;
+}
+
+static akin_status check_arms(struct live *l, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    for (int i = 0; i < experiments_count(l->experiments); i++) {
+        const struct experiment *e = experiments_at(l->experiments, i);
+        for (int a = 0; a < e->n_arms; a++)
+            if (!entry_find(l, e->arm[a].model))
+                AKIN_FAIL(AKIN_E_ARG, "experiment %s: arm %s: model '%s' is not served", e->name,
+                          e->arm[a].name, e->arm[a].model);
+    }
+done:
+    return status;
+}
+
 akin_status live_start(struct live *l, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int64_t watermark = INT64_MAX, newest = 0;
-    struct replay r = {.l = l, .err = err};
     if (!l->catalog)
         AKIN_FAIL(AKIN_E_ARG, "serve: no model is loaded (give models: or --model NAME=PATH)");
     if (l->retrain)
         retrain_resume(l);
+    AKIN_TRY(check_arms(l, err));
     for (int i = 0; i < 2 * l->n_entries; i++) { /* those that wait for a rollback too */
         const struct entry *e = &l->entry[i / 2];
         const struct generation *g = i % 2 ? e->previous : e->current;
@@ -579,14 +629,11 @@ akin_status live_start(struct live *l, akin_error *err)
                       "the models know the store up to %lld, this one ends at %lld: another store, "
                       "or an older copy; its new events would be taken for known ones",
                       (long long)newest, (long long)info.last_seq);
-        AKIN_TRY(store_entities(l->store, STORE_ITEM, 0, replay_item, &r, err));
-        AKIN_TRY(r.status);
-        AKIN_TRY(store_erased(l->store, replay_erased, &r, err));
-        AKIN_TRY(r.status);
-        AKIN_TRY(store_events(l->store, watermark, 0, replay_event, &r, err));
-        AKIN_TRY(r.status);
+        AKIN_TRY(replay_store(l, watermark, info.last_seq, err));
     }
     l->forgotten = watermark; /* what is older was not read */
+    if (l->experiments)
+        AKIN_TRY(experiments_start(l->experiments, err));
     if (l->retrain)
         AKIN_TRY(retrain_arm(l, err));
     AKIN_TRY(keeper_start(l, err));

@@ -8,6 +8,7 @@
 #define AKIN_LIVE_ENGINE_H
 
 #include "data/catalog.h"
+#include "live/experiment.h"
 #include "live/live.h"
 #include "models/model.h"
 
@@ -113,11 +114,18 @@ struct generation {
     bool keeps_repeats;                  /* its data kept repeated events */
     int64_t loaded;                      /* Unix seconds */
     _Atomic int64_t cost_us;             /* mean of answers, smoothed */
+    _Atomic int64_t n_answers, n_errors; /* errors: not the asker's fault */
+    struct file_mark {
+        uint64_t device, inode;
+        int64_t size, time_ns;
+    } file; /* what path named when it was loaded */
 };
 
 struct entry {
     char name[64];
     struct generation *current, *previous; /* a reference each */
+    struct generation *canary;             /* a reference, NULL = none */
+    double canary_share;                   /* of the users */
 };
 
 /* g's ranker, with the index that its number of items asks for. */
@@ -152,6 +160,7 @@ struct live {
     struct table base_table;
     int32_t *base_count;
     struct people people;
+    struct experiments *experiments; /* NULL = none */
     pthread_rwlock_t models_lock;
     pthread_mutex_t load_lock; /* one load at a time: it uses ctx's threads */
     struct entry entry[LIVE_MODELS];
@@ -190,7 +199,23 @@ struct live_slot {
 /* A reference to the generation that answers for a name (NULL = the default). E_NOT_FOUND. */
 akin_status generation_get(struct live *l, const char *name, struct generation **out,
                            akin_error *err);
+/* The same for a user (NULL = anonymous): whoever is in a canary's share gets the canary. */
+akin_status generation_for(struct live *l, const char *name, const char *user_id,
+                           struct generation **out, akin_error *err);
 void generation_put(struct live *l, struct generation *g);
+struct entry *entry_find(struct live *l, const char *name); /* under models_lock; NULL = none */
+akin_status entry_unknown(struct live *l, const char *name, akin_error *err);
+/* A file as a generation that is ready but answers nobody; under load_lock. */
+akin_status generation_make(struct live *l, const char *name, const char *path,
+                            struct generation **out, akin_error *err);
+/* Is a user in the share of e's canary? canary.c. */
+bool canary_takes(const struct entry *e, const char *user_id);
+/* Zeros if there is none. */
+struct file_mark file_mark_of(const char *path);
+/* Nobody takes it from now on; g may be NULL. Under models_lock; the reference is the caller's. */
+void generation_retire(struct generation *g);
+/* An answer of g ended so; NULL allowed. */
+void generation_count(struct generation *g, akin_status status);
 /* The slot's ranker of g; valid until the slot's next call. */
 akin_status slot_ranker(struct live_slot *s, struct generation *g, struct ranker **out,
                         akin_error *err);

@@ -127,7 +127,8 @@ static int64_t known_to_all(struct live *l)
     int64_t known = INT64_MAX;
     pthread_rwlock_rdlock(&l->models_lock);
     for (int i = 0; i < l->n_entries; i++) {
-        const struct generation *all[] = {l->entry[i].current, l->entry[i].previous};
+        const struct generation *all[] = {l->entry[i].current, l->entry[i].previous,
+                                          l->entry[i].canary};
         for (size_t j = 0; j < sizeof all / sizeof *all; j++)
             if (all[j] && all[j]->m->watermark < known)
                 known = all[j]->m->watermark;

@@ -32,6 +32,11 @@ const akin_param live_param_rows[] = {
     PARAM_TEXT(P, fallback, NULL, 0,
                "model for those without a history; by default the most popular items"),
     PARAM_MAP(P, retrain, 0, "jobs and retraining: dir, base, model, every, … (docs/retrain.md)"),
+    PARAM_LIST(P, experiments, NULL, 0,
+               "comparisons of models on users: {name, kind, arms: [{name, model, share}], types, "
+               "window}; see docs/experiments.md"),
+    PARAM_INT(P, max_exposed, "1000000", 1, 2000000000, "users", 0,
+              "users an experiment keeps track of; later ones are answered, not counted"),
     PARAM_END,
 };
 #undef P
@@ -69,6 +74,9 @@ akin_status live_create(akin_ctx *ctx, const struct live_options *options, struc
         if (options->program)
             AKIN_TRY(jobs_create(l, options->program, &l->jobs, err));
     }
+    AKIN_TRY(experiments_create(ctx, l->p.experiments, l->p.max_exposed,
+                                options->store ? options->exposures : NULL, &l->experiments, err));
+    l->p.experiments = NULL; /* copied */
     l->store = options->store;
     *out = l;
     l = NULL;
@@ -88,7 +96,9 @@ void live_free(struct live *l)
     for (int i = 0; i < l->n_entries; i++) {
         generation_put(l, l->entry[i].current);
         generation_put(l, l->entry[i].previous);
+        generation_put(l, l->entry[i].canary);
     }
+    experiments_free(l->experiments);
     cache_free(l->cache);
     catalog_free(l->catalog);
     ids_free(ctx, &l->base_ids);
@@ -174,6 +184,40 @@ done:
     return status;
 }
 
+/* ---- Experiments ---- */
+
+akin_status live_experiments_json(struct live *l, struct buf *out, akin_error *err)
+{
+    return experiments_json(l->experiments, out, err);
+}
+
+_Static_assert(LIVE_ARMS_MAX == EXPERIMENTS * EXPERIMENT_ARMS, "every arm has a row");
+
+int live_experiment_arms(struct live *l, struct live_arm_stats out[LIVE_ARMS_MAX])
+{
+    int n = 0;
+    for (int i = 0; i < experiments_count(l->experiments); i++) {
+        const struct experiment *e = experiments_at(l->experiments, i);
+        struct experiment_counts c;
+        experiment_counts(e, &c);
+        for (int a = 0; a < e->n_arms; a++)
+            out[n++] = (struct live_arm_stats){.experiment = e->name,
+                                               .arm = e->arm[a].name,
+                                               .users = c.users[a],
+                                               .answers = c.answers[a],
+                                               .converted = c.converted[a],
+                                               .events = c.events[a],
+                                               .untracked = c.untracked};
+    }
+    return n;
+}
+
+void live_experiments_flush(struct live *l)
+{
+    if (l->experiments)
+        experiments_flush(l->experiments);
+}
+
 /* ---- State ---- */
 
 void live_stats(struct live *l, struct live_stats *out)
@@ -183,6 +227,7 @@ void live_stats(struct live *l, struct live_stats *out)
                                .events = l->n_events,
                                .answers = l->n_answers,
                                .fallbacks = l->n_fallbacks,
+                               .exposures_unsaved = experiments_unsaved(l->experiments),
                                .memory_bytes = mem_used(l->ctx->mem)};
     if (l->catalog) {
         out->catalog_items = catalog_size(l->catalog);

@@ -39,6 +39,8 @@ struct live_params {
     json_t *retention;        /* days to keep events, by type; "*" = every type. Read by create */
     const char *fallback;     /* name of a model for askers without a history; NULL = popularity */
     json_t *retrain;          /* keys of `serve: retrain:` (docs/retrain.md); NULL = no jobs */
+    json_t *experiments;      /* of users without a word about the model; NULL = none */
+    int64_t max_exposed;      /* users an experiment keeps track of */
     struct rule_params rules; /* defaults of requests; rows of their own: rule_param_rows */
 };
 extern const akin_param live_param_rows[]; /* ends with PARAM_END */
@@ -47,7 +49,8 @@ struct live_options {
     const struct live_params *params;
     struct store *store; /* owned by the engine from then on; NULL = events are not kept */
     int64_t seed;
-    const char *program; /* path of akin, which jobs run as a child; NULL = no jobs */
+    const char *program;   /* path of akin, which jobs run as a child; NULL = no jobs */
+    const char *exposures; /* file of who was in which experiment; NULL = gone with the process */
 };
 
 akin_status live_create(akin_ctx *ctx, const struct live_options *options, struct live **out,
@@ -70,13 +73,38 @@ void live_free(struct live *l);
  * Cost: O(file). Fails: those of model_load; the old generation goes on.
  */
 akin_status live_model_load(struct live *l, const char *name, const char *path, akin_error *err);
-/* The generation before takes over again. Fails: E_NOT_FOUND (none). */
+/*
+ * The same, but the new generation answers a share of the users (by hash of the id; anonymous
+ * askers none) beside the current one. The same file again: only the share changes, and a larger
+ * one keeps who is in the smaller. Another file takes the canary's place. While there is a canary
+ * live_model_load fails (E_UNSUPPORTED). Fails: E_NOT_FOUND, E_ARG (share), those of model_load.
+ */
+akin_status live_model_canary(struct live *l, const char *name, const char *path, double share,
+                              akin_error *err);
+/* The canary becomes current, the one before stays for rollback. Fails: E_NOT_FOUND (no canary). */
+akin_status live_model_promote(struct live *l, const char *name, akin_error *err);
+/* Drops the canary; without one, the generation before takes over again. E_NOT_FOUND (neither). */
 akin_status live_model_rollback(struct live *l, const char *name, akin_error *err);
 /* Which model answers when a request names none. Fails: E_NOT_FOUND. */
 akin_status live_model_default(struct live *l, const char *name, akin_error *err);
 /* {"models":[{"name","type","default","generation","path","loaded","users","items","watermark",
- * "card":{…},"previous":{…}|null}]} */
+ * "answers","errors","mean_us","card":{…},"previous":{…}|null,"canary":{…,"share"}|null}]} */
 akin_status live_models_json(struct live *l, struct buf *out, akin_error *err);
+
+/* ---- Experiments: docs/experiments.md ---- */
+
+/* {"experiments":[…]}: arms, exposure, conversion with intervals, preference. */
+akin_status live_experiments_json(struct live *l, struct buf *out, akin_error *err);
+/* For metrics. Names are of the configuration: letters, digits, '_', '.', '-'. */
+enum { LIVE_ARMS_MAX = 128 };
+struct live_arm_stats {
+    const char *experiment, *arm;
+    int64_t users, answers, converted, events;
+    int64_t untracked; /* of the experiment */
+};
+int live_experiment_arms(struct live *l, struct live_arm_stats out[LIVE_ARMS_MAX]);
+/* Until the exposures so far are on disk, or counted as unsaved. */
+void live_experiments_flush(struct live *l);
 
 /* ---- Slots: what a thread needs to answer ---- */
 
@@ -116,7 +144,8 @@ struct live_query {
  * "title":"…","reasons":[{"code":"because_of","model":"ials","item_id":"50","title":"…",
  * "contribution":0.4}]}],"fallback":null|{"code":"no_history","model":"popular"}}
  * score null: placed by popularity. reasons only with explain; their codes: because_of, model,
- * fallback_popular, pinned, promoted, explored, diverse.
+ * fallback_popular, pinned, promoted, explored, diverse. A user in an experiment: also
+ * "experiment":{"name","arm"}, or {"name","arms":[…]} where lists are interleaved.
  * Fails: E_NOT_FOUND (model), E_ARG (k, limits), E_INPUT (filter). An unknown user is no error.
  */
 akin_status live_recommend(struct live_slot *s, const struct live_query *q, struct buf *out,
@@ -236,6 +265,7 @@ struct live_stats {
     int64_t catalog_items, catalog_version;
     int64_t cache_bytes, cache_hits, cache_misses;
     int64_t events, answers, fallbacks;
+    int64_t exposures_unsaved; /* in memory only: their journal had no room or no disk */
     int64_t memory_bytes;
     struct store_info store; /* zero without a store */
 };

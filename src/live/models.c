@@ -12,6 +12,7 @@
 #include "live/retrain.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- References ---- */
 
@@ -29,7 +30,7 @@ void generation_put(struct live *l, struct generation *g)
     mem_free(ctx, g);
 }
 
-static struct entry *entry_find(struct live *l, const char *name)
+struct entry *entry_find(struct live *l, const char *name)
 {
     for (int i = 0; i < l->n_entries; i++)
         if (strcmp(l->entry[i].name, name) == 0)
@@ -38,7 +39,7 @@ static struct entry *entry_find(struct live *l, const char *name)
 }
 
 /* Under the lock. */
-static akin_status entry_unknown(struct live *l, const char *name, akin_error *err)
+akin_status entry_unknown(struct live *l, const char *name, akin_error *err)
 {
     char known[120] = "";
     for (int i = 0; i < l->n_entries; i++) {
@@ -52,6 +53,12 @@ static akin_status entry_unknown(struct live *l, const char *name, akin_error *e
 akin_status generation_get(struct live *l, const char *name, struct generation **out,
                            akin_error *err)
 {
+    return generation_for(l, name, NULL, out, err);
+}
+
+akin_status generation_for(struct live *l, const char *name, const char *user_id,
+                           struct generation **out, akin_error *err)
+{
     akin_status status = AKIN_OK;
     pthread_rwlock_rdlock(&l->models_lock);
     struct entry *e = name ? entry_find(l, name) : l->n_entries ? &l->entry[l->at_default] : NULL;
@@ -59,11 +66,39 @@ akin_status generation_get(struct live *l, const char *name, struct generation *
         status = entry_unknown(l, name ? name : "", err);
         goto done;
     }
-    *out = e->current;
-    atomic_fetch_add(&e->current->refs, 1);
+    *out = e->canary && user_id && canary_takes(e, user_id) ? e->canary : e->current;
+    atomic_fetch_add(&(*out)->refs, 1);
 done:
     pthread_rwlock_unlock(&l->models_lock);
     return status;
+}
+
+void generation_retire(struct generation *g)
+{
+    if (g)
+        g->is_retired = true;
+}
+
+/* What the asker did wrong is no error of the model. */
+void generation_count(struct generation *g, akin_status status)
+{
+    if (!g)
+        return;
+    g->n_answers += status == AKIN_OK;
+    g->n_errors += status == AKIN_E_MEMORY || status == AKIN_E_IO || status == AKIN_E_INTERNAL ||
+                   status == AKIN_E_FORMAT;
+}
+
+struct file_mark file_mark_of(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return (struct file_mark){0};
+    return (struct file_mark){.device = (uint64_t)s.st_dev,
+                              .inode = (uint64_t)s.st_ino,
+                              .size = (int64_t)s.st_size,
+                              .time_ns =
+                                  (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec};
 }
 
 /* ---- Loading ---- */
@@ -185,8 +220,8 @@ static bool keeps_repeats(const struct model *m)
     return strcmp(policy, "keep") == 0;
 }
 
-static akin_status generation_make(struct live *l, const char *name, const char *path,
-                                   struct generation **out, akin_error *err)
+akin_status generation_make(struct live *l, const char *name, const char *path,
+                            struct generation **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct generation *g = NULL;
@@ -196,6 +231,7 @@ static akin_status generation_make(struct live *l, const char *name, const char 
     g->path = mem_strdup(l->ctx, path, err);
     if (!g->path)
         AKIN_TRY(AKIN_E_MEMORY);
+    g->file = file_mark_of(path);
     AKIN_TRY(model_load(l->ctx, path, &g->m, err));
     g->scorer = model_scorer(g->m);
     if (g->scorer.cls->vectors)
@@ -238,12 +274,15 @@ akin_status live_model_load(struct live *l, const char *name, const char *path, 
         e = &l->entry[l->n_entries++];
         memcpy(e->name, name, strlen(name) + 1);
     }
+    if (e->canary)
+        AKIN_FAIL(AKIN_E_UNSUPPORTED,
+                  "model '%s' has a canary (generation %lld): promote it or roll it back first",
+                  name, (long long)e->canary->id);
     old = e->previous;
     e->previous = e->current;
     e->current = g;
     g = NULL;
-    if (old)
-        old->is_retired = true;
+    generation_retire(old);
 done:
     if (is_locked)
         pthread_rwlock_unlock(&l->models_lock);
@@ -260,10 +299,17 @@ done:
 akin_status live_model_rollback(struct live *l, const char *name, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    struct generation *gone = NULL;
     pthread_rwlock_wrlock(&l->models_lock);
     struct entry *e = entry_find(l, name);
     if (!e) {
         status = entry_unknown(l, name, err);
+        goto done;
+    }
+    if (e->canary) { /* what came last goes first */
+        gone = e->canary;
+        e->canary = NULL;
+        generation_retire(gone);
         goto done;
     }
     if (!e->previous)
@@ -273,6 +319,7 @@ akin_status live_model_rollback(struct live *l, const char *name, akin_error *er
     e->previous = g;
 done:
     pthread_rwlock_unlock(&l->models_lock);
+    generation_put(l, gone);
     if (status == AKIN_OK && l->retrain)
         retrain_remember(l, name);
     return status;
@@ -362,6 +409,29 @@ static void generation_json(struct jw *jw, const struct generation *g)
     jw_key(jw, "personal");
     jw_bool(jw, !(g->scorer.flags & SCORER_ITEMS_ONLY));
     retrieval_json(jw, g);
+    jw_key(jw, "answers");
+    jw_int(jw, g->n_answers);
+    jw_key(jw, "errors");
+    jw_int(jw, g->n_errors);
+    jw_key(jw, "mean_us");
+    jw_int(jw, g->cost_us);
+}
+
+/* "previous" or "canary" of an entry; share 0 = it has none. */
+static void beside_json(struct jw *jw, const char *key, const struct generation *g, double share)
+{
+    jw_key(jw, key);
+    if (!g) {
+        jw_null(jw);
+        return;
+    }
+    jw_open(jw, '{');
+    generation_json(jw, g);
+    if (share > 0.0) {
+        jw_key(jw, "share");
+        jw_double(jw, share);
+    }
+    jw_close(jw, '}');
 }
 
 akin_status live_models_json(struct live *l, struct buf *out, akin_error *err)
@@ -387,14 +457,8 @@ akin_status live_models_json(struct live *l, struct buf *out, akin_error *err)
         AKIN_TRY(json_write(e->current->m->card, &card, err));
         jw_key(&jw, "card");
         jw_raw(&jw, card.data);
-        jw_key(&jw, "previous");
-        if (e->previous) {
-            jw_open(&jw, '{');
-            generation_json(&jw, e->previous);
-            jw_close(&jw, '}');
-        } else {
-            jw_null(&jw);
-        }
+        beside_json(&jw, "previous", e->previous, 0.0);
+        beside_json(&jw, "canary", e->canary, e->canary_share);
         jw_close(&jw, '}');
     }
     jw_close(&jw, ']');

@@ -7,10 +7,13 @@
 struct admin {
     const char *path, *scopes, *note;
     int64_t expires_days;
+    double share;
 };
 
 const akin_param activate_body_rows[] = {
     PARAM_TEXT(struct admin, path, NULL, AKIN_PARAM_REQUIRED, "model file on the server's disk"),
+    PARAM_REAL(struct admin, share, NULL, 1e-6, 1, "", 0,
+               "of the users, for a canary beside the current model; not given: all at once"),
     PARAM_END,
 };
 const akin_param rollback_body_rows[] = {PARAM_END};
@@ -70,7 +73,10 @@ enum handled handle_activate(struct request *r)
     akin_error err_ = {0}, *err = &err_;
     struct admin body;
     AKIN_TRY(body_admin(r, &body, err));
-    AKIN_TRY(live_model_load(r->server->live, r->param, body.path, err));
+    if (body.share > 0.0)
+        AKIN_TRY(live_model_canary(r->server->live, r->param, body.path, body.share, err));
+    else
+        AKIN_TRY(live_model_load(r->server->live, r->param, body.path, err));
 done:
     return end_models(r, status, err);
 }
@@ -94,9 +100,24 @@ enum handled handle_rollback(struct request *r)
     return change_model(r, live_model_rollback);
 }
 
+enum handled handle_promote(struct request *r)
+{
+    return change_model(r, live_model_promote);
+}
+
 enum handled handle_default(struct request *r)
 {
     return change_model(r, live_model_default);
+}
+
+enum handled handle_experiments(struct request *r)
+{
+    akin_status status = AKIN_OK;
+    akin_error err_ = {0}, *err = &err_;
+    AKIN_TRY(no_query(r, err));
+    AKIN_TRY(live_experiments_json(r->server->live, request_json(r, 200), err));
+done:
+    return end(r, status, err);
 }
 
 /* ---- Keys ---- */
@@ -235,6 +256,7 @@ enum handled handle_metrics(struct request *r)
     struct buf *out = request_json(r, 200);
     metrics_write(&s->metrics, &stats, &jobs, live_store(s->live) != NULL,
                   live_is_ready(s->live, why, sizeof why), out);
+    metrics_write_experiments(s->live, out);
     r->answer.type = "text/plain; version=0.0.4; charset=utf-8";
     return HANDLED;
 }

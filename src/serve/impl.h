@@ -252,6 +252,8 @@ enum handled handle_delete_user(struct request *r);
 enum handled handle_models(struct request *r);
 enum handled handle_activate(struct request *r);
 enum handled handle_rollback(struct request *r);
+enum handled handle_promote(struct request *r);
+enum handled handle_experiments(struct request *r);
 enum handled handle_default(struct request *r);
 enum handled handle_reports(struct request *r);
 enum handled handle_report(struct request *r);

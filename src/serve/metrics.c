@@ -8,6 +8,7 @@
 #include "serve/route.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const int statuses[METRIC_STATUSES - 1] = {200, 201, 202, 204, 304, 400, 401, 403,
                                                   404, 405, 408, 409, 413, 415, 421, 422,
@@ -168,6 +169,9 @@ static const struct metric_row live_rows[] = {
     {"akin_answers_total", "counter", "Lists answered.", offsetof(struct live_stats, answers)},
     {"akin_fallbacks_total", "counter", "Lists answered by a fallback.",
      offsetof(struct live_stats, fallbacks)},
+    {"akin_exposures_unsaved", "gauge",
+     "Exposures in memory only: their journal had no room or no disk.",
+     offsetof(struct live_stats, exposures_unsaved)},
     {"akin_memory_bytes", "gauge", "Memory of the engine.",
      offsetof(struct live_stats, memory_bytes)},
     {0},
@@ -239,4 +243,39 @@ void metrics_write(struct metrics *m, const struct live_stats *stats,
         write_store(&stats->store, out);
     if (jobs->is_there)
         write_jobs(jobs, out);
+}
+
+/* ---- Experiments ---- */
+
+static const struct {
+    const char *name, *type, *help;
+    size_t at; /* in live_arm_stats */
+} arm_families[] = {
+    {"akin_experiment_users", "gauge", "Users exposed to an arm.",
+     offsetof(struct live_arm_stats, users)},
+    {"akin_experiment_answers_total", "counter", "Answers that exposed a user.",
+     offsetof(struct live_arm_stats, answers)},
+    {"akin_experiment_converted", "gauge", "Exposed users that converted.",
+     offsetof(struct live_arm_stats, converted)},
+    {"akin_experiment_events", "gauge", "Converting events of them; interleaved: the arm's credit.",
+     offsetof(struct live_arm_stats, events)},
+    {"akin_experiment_untracked_total", "counter",
+     "Answers to users above max_exposed, of the whole experiment.",
+     offsetof(struct live_arm_stats, untracked)},
+};
+
+void metrics_write_experiments(struct live *live, struct buf *out)
+{
+    struct live_arm_stats arm[LIVE_ARMS_MAX];
+    int n = live_experiment_arms(live, arm);
+    for (size_t f = 0; n > 0 && f < sizeof arm_families / sizeof arm_families[0]; f++) {
+        head(out, arm_families[f].name, arm_families[f].type, arm_families[f].help);
+        for (int i = 0; i < n; i++) {
+            const char *row = (const char *)&arm[i];
+            int64_t value;
+            memcpy(&value, row + arm_families[f].at, sizeof value);
+            buf_printf(out, "%s{experiment=\"%s\",arm=\"%s\"} %" PRId64 "\n", arm_families[f].name,
+                       arm[i].experiment, arm[i].arm, value);
+        }
+    }
 }

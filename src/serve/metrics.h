@@ -37,4 +37,8 @@ void metrics_write(struct metrics *m, const struct live_stats *stats,
                    const struct live_job_stats *jobs, bool has_store, bool is_ready,
                    struct buf *out);
 
+struct live;
+/* By experiment and arm: at most LIVE_ARMS_MAX rows a family. Nothing without experiments. */
+void metrics_write_experiments(struct live *live, struct buf *out);
+
 #endif

@@ -30,9 +30,11 @@ static const struct {
      "\"reasons\":" LIST(REF("Reason")) "}}"},
     {"Recommendations",
      OBJ("\"user_id\":{\"type\":[\"string\",\"null\"]},\"model\":" STR ",\"generation\":" INT
-         ",\"items\":" LIST(REF("Scored")) ",\"unknown\":" LIST(
-             STR) ",\"fallback\":{\"type\":["
-                  "\"object\",\"null\"]},\"results\":" LIST("{\"type\":\"object\"}"))},
+         ",\"items\":" LIST(REF("Scored")) ",\"experiment\":{\"type\":\"object\"},"
+                                           "\"unknown\":" LIST(
+                                               STR) ",\"fallback\":{\"type\":["
+                                                    "\"object\",\"null\"]},\"results\":" LIST(
+                                                        "{\"type\":\"object\"}"))},
     {"Items", OBJ("\"item_id\":" STR ",\"title\":{\"type\":[\"string\",\"null\"]},\"model\":{"
                   "\"type\":[\"string\",\"null\"]},\"items\":" LIST(REF("Scored")))},
     {"Users",
@@ -75,6 +77,17 @@ static const struct {
                 ",\"result\":{\"type\":[\"object\",\"null\"]}")},
     {"JobQueued", REF("Job")},
     {"Jobs", OBJ("\"jobs\":" LIST(REF("Job")))},
+    {"Estimate", OBJ("\"value\":{\"type\":[\"number\",\"null\"]},\"lo\":" NUM ",\"hi\":" NUM)},
+    {"Arm", OBJ("\"name\":" STR ",\"model\":" STR ",\"share\":" NUM ",\"users\":" INT
+                ",\"answers\":" INT ",\"converted\":" INT ",\"events\":" INT ",\"credits\":" INT
+                ",\"rate\":" REF("Estimate") ",\"difference\":" REF("Estimate"))},
+    {"Preference", OBJ("\"first\":" INT ",\"second\":" INT ",\"ties\":" INT
+                       ",\"share_of_second\":" REF("Estimate") ",\"p\":" NUM)},
+    {"Experiment", OBJ("\"name\":" STR ",\"kind\":" STR ",\"types\":" LIST(
+                       STR) ",\"window_seconds\":" INT ",\"untracked\":" INT ",\"users\":" INT
+                            ",\"answers\":" INT ",\"converted\":" INT
+                            ",\"arms\":" LIST(REF("Arm")) ",\"preference\":" REF("Preference"))},
+    {"Experiments", OBJ("\"experiments\":" LIST(REF("Experiment")))},
     {"Keys", OBJ("\"keys\":" LIST(OBJ("\"id\":" STR ",\"scopes\":" STR ",\"note\":" STR)))},
     {"Key", OBJ("\"id\":" STR ",\"key\":" STR ",\"scopes\":" STR)},
     {"Revoked", OBJ("\"revoked\":" STR)},

@@ -25,6 +25,22 @@ BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
           2.5, 10.0]
 LISTS = {"k", "model", "filter", "explain", "exclude_seen"}
 
+# One of each kind, with the figures that akin gives for such counts.
+EXPERIMENTS = [
+    {"name": "homepage", "kind": "split", "types": ["buy"], "window_seconds": 604800,
+     "untracked": 0, "arms": [
+         {"name": "old", "model": "popular", "share": 0.5, "users": 80, "answers": 90,
+          "converted": 48, "events": 60, "rate": {"value": 0.6, "lo": 0.4905, "hi": 0.7004}},
+         {"name": "<b>new</b>", "model": "best", "share": 0.5, "users": 70, "answers": 80,
+          "converted": 56, "events": 70, "rate": {"value": 0.8, "lo": 0.6915, "hi": 0.8769},
+          "difference": {"value": 0.2, "lo": 0.0524, "hi": 0.3339}}]},
+    {"name": "duel", "kind": "interleave", "types": [], "window_seconds": 86400,
+     "untracked": 3, "users": 40, "answers": 50, "converted": 11,
+     "arms": [{"name": "popular", "model": "popular", "share": 0.5, "credits": 2},
+              {"name": "best", "model": "best", "share": 0.5, "credits": 9}],
+     "preference": {"first": 2, "second": 8, "ties": 1, "p": 0.109375,
+                    "share_of_second": {"value": 0.8, "lo": 0.4902, "hi": 0.9433}}}]
+
 
 class Problem(Exception):
     def __init__(self, status, detail, **headers):
@@ -47,6 +63,7 @@ class World:
         self.default = "best"
         self.generation = {"best": 1, "popular": 1}
         self.file = {name: f"/models/{name}.akin" for name in self.generation}
+        self.canary, self.experiments, self.is_admin = {}, EXPERIMENTS, True
         self.requests, self.latency, self.start = {}, {}, time.time()
         self.jobs, self.has_jobs = [], True
 
@@ -113,7 +130,9 @@ class World:
                              "metrics": {"ndcg@10": {"value": ndcg, "lo": ndcg - 0.01,
                                                      "hi": ndcg + 0.01}, "recall@20": ndcg / 2}},
                     "previous": {"generation": 0, "loaded": "2026-01-01T00:00:00Z"}
-                    if name == "best" and self.generation[name] else None}
+                    if name == "best" and self.generation[name] else None,
+                    "answers": 900, "errors": 0, "mean_us": 120,
+                    "canary": self.canary.get(name)}
         return {"models": [one("best", "ials", 0.31, True), one("popular", "popular", 0.12, False)]}
 
     def reports(self, name):
@@ -219,6 +238,10 @@ class Handler(BaseHTTPRequestHandler):
             return "/v1/reports", w.reports(tail)
         if head == "jobs":
             return self.of_jobs(method, tail)
+        if head == "experiments":
+            if not w.is_admin:
+                raise Problem(403, "the key lacks the scope admin")
+            return "/v1/experiments", {"experiments": w.experiments}
         if head == "search":
             self.only(query, {"q", "k"})
             return "/v1/search", self.search(query.get("q", ""))
@@ -244,8 +267,12 @@ class Handler(BaseHTTPRequestHandler):
             if "path" not in self.body():
                 raise Problem(400, "body: path is missing")
             self.world.file[name], self.world.generation[name] = self.body()["path"], 1
+        elif verb == "rollback" and self.world.canary.pop(name, None):
+            pass
         elif verb == "rollback":
             self.world.generation[name] = 1 - self.world.generation[name]
+        elif verb == "promote":
+            self.world.generation[name] = self.world.canary.pop(name)["generation"]
         else:
             raise Problem(404, "no such path")
         self.body()

@@ -13,7 +13,7 @@ class FilesTest(unittest.TestCase):
 
     def test_small(self):
         files = [f for f in WEB.rglob("*") if f.is_file()]
-        self.assertLess(sum(f.stat().st_size for f in files), 130_000)
+        self.assertLess(sum(f.stat().st_size for f in files), 150_000)
         for file in files:
             self.assertLessEqual(len(file.read_text().splitlines()), 400, file.name)
 

@@ -120,6 +120,63 @@ class OperationsTest(Case):
         self.assertEqual(len(asked), 1)
         self.mock.world.has_jobs = True
 
+    def serve_experiments(self):
+        """And a canary; the mock as it was when the test is over."""
+        world = self.mock.world
+        before = world.experiments
+        world.canary = {"best": {"generation": 7, "path": "/models/new.akin", "share": 0.05,
+                                 "answers": 41, "errors": 2, "mean_us": 310}}
+        self.addCleanup(lambda: (world.canary.clear(), setattr(world, "experiments", before),
+                                 setattr(world, "is_admin", True)))
+
+    @only_mock
+    def test_experiments(self):
+        self.serve_experiments()
+        self.go("#/operations")
+        panel = self.page.get_by_role("region", name="Experiments and canaries")
+        row = panel.get_by_role("row").filter(has_text="<b>new</b>")
+        expect(row).to_contain_text("80 % 69.2 % – 87.7 %")
+        expect(row).to_contain_text("+20 +5.24 – +33.4")
+        expect(panel.get_by_role("img", name="Rate: old 60 % (49.1 % – 70 %), <b>new</b> 80 %")
+               ).to_be_visible()
+        duel = panel.get_by_role("region", name="duel", exact=True)
+        expect(duel).to_contain_text("2 prefer popular, 8 prefer best, 1 both alike; p = 0.109.")
+        expect(duel).to_contain_text("3 answers went to users above the limit")
+        expect(duel.get_by_role("img", name="Prefer best: best 80 % (49 % – 94.3 %)")).to_be_visible()
+        self.assertEqual(self.page.locator("b").count(), 0)
+        self.shot("experiments")
+        self.page.get_by_label("Language").select_option("es")
+        expect(self.page.get_by_role("region", name="Experimentos y canarios")
+               ).to_contain_text("8 prefieren best")
+
+    @only_mock
+    def test_a_canary_is_promoted_or_dropped(self):
+        for verb, says, left in (("Promote", "answers everybody now", 7),
+                                 ("Drop the canary", "is gone", 7)):
+            self.serve_experiments()
+            self.mock.world.experiments = []
+            self.go("#/operations")
+            box = self.page.get_by_role("region", name="Canary of best")
+            expect(box).to_contain_text(
+                "Generation 7: 5 % of the users, 41 answers, 2 errors, 310 µs on average.")
+            box.get_by_role("button", name=f"{verb}: best").click()
+            self.page.get_by_role("dialog").get_by_role("button", name=verb).click()
+            expect(self.page.locator(".notice")).to_contain_text(says)
+            expect(box).to_have_count(0)
+            self.assertEqual(self.mock.world.generation["best"], left)
+        self.mock.world.generation["best"] = 1
+
+    @only_mock
+    def test_experiments_are_for_admins(self):
+        self.serve_experiments()
+        self.mock.world.is_admin = False
+        with self.page.expect_response("**/v1/experiments") as got:
+            self.go("#/operations")
+        self.assertEqual(got.value.status, 403)
+        expect(self.page.locator(".summary.good")).to_be_visible()
+        expect(self.page.get_by_text("Experiments and canaries")).to_be_hidden()
+        expect(self.page.locator("main .fault")).to_have_count(0)
+
     def test_quantiles_and_parser(self):
         self.go("#/lookup")
         got = self.page.evaluate("""async () => {

@@ -355,6 +355,35 @@ akin_status live_model_rollback(struct live *l, const char *name, akin_error *er
     return error_set(err, AKIN_E_NOT_FOUND, __FILE__, __LINE__, "%s has no elder", name);
 }
 
+akin_status live_model_canary(struct live *l, const char *name, const char *path, double share,
+                              akin_error *err)
+{
+    (void)l;
+    (void)path;
+    return error_set(err, AKIN_E_NOT_FOUND, __FILE__, __LINE__, "%s: no canary of %g", name, share);
+}
+
+akin_status live_model_promote(struct live *l, const char *name, akin_error *err)
+{
+    (void)l;
+    return error_set(err, AKIN_E_NOT_FOUND, __FILE__, __LINE__, "%s has no canary", name);
+}
+
+akin_status live_experiments_json(struct live *l, struct buf *out, akin_error *err)
+{
+    (void)l;
+    (void)err;
+    buf_text(out, "{\"experiments\":[]}");
+    return AKIN_OK;
+}
+
+int live_experiment_arms(struct live *l, struct live_arm_stats out[LIVE_ARMS_MAX])
+{
+    (void)l;
+    out[0] = (struct live_arm_stats){.experiment = "test", .arm = "one", .users = 3, .answers = 7};
+    return 1;
+}
+
 akin_status live_model_default(struct live *l, const char *name, akin_error *err)
 {
     (void)l;
