@@ -183,16 +183,18 @@ static void *keeper_main(void *arg)
     while (!k->is_over) {
         struct timespec until;
         akin_error err = {0};
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += PERIOD_SECONDS;
+        while (!k->is_over && !k->is_poked &&
+               pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
+            ;
+        if (k->is_over)
+            break;
         k->is_poked = false;
         pthread_mutex_unlock(&k->lock);
         if (live_sweep(l, live_now(), &err) != AKIN_OK)
             log_write(l->ctx, AKIN_LOG_WARN, "serve: old events stay for now: %s", err.message);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += PERIOD_SECONDS;
         pthread_mutex_lock(&k->lock);
-        while (!k->is_over && !k->is_poked &&
-               pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
-            ;
     }
     pthread_mutex_unlock(&k->lock);
     return NULL;
@@ -201,6 +203,7 @@ static void *keeper_main(void *arg)
 akin_status keeper_start(struct live *l, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    l->keeper.is_poked = false; /* what was loaded so far has nothing to let go of */
     if (pthread_create(&l->keeper.thread, NULL, keeper_main, l) != 0)
         AKIN_FAIL(AKIN_E_LIMIT, "serve: the system gives no thread for old events");
     l->keeper.has_thread = true;
