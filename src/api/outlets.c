@@ -147,8 +147,8 @@ akin_status outlets_close(struct outlets *o, json_t **sinks, akin_error *err)
         if (o->sink[i].sink)
             AKIN_TRY(close_sink(o, &o->sink[i], err));
     if (o->n_failed > 0)
-        AKIN_FAIL(o->failure.code, "%.180s (%d of %d sinks failed)", o->failure.message,
-                  o->n_failed, o->n_sinks);
+        AKIN_FAIL((akin_status)o->failure.code, "%.180s (%d of %d sinks failed)",
+                  o->failure.message, o->n_failed, o->n_sinks);
     if (o->n_sinks == 0)
         goto done;
     *sinks = json_array();

@@ -38,8 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (!makes_file && err.message[0] == '\0') {
         abort();
     }
-    if (strstr(err.message, "0f5e4d3c2b1a"))
-        abort();
+    if (strstr(err.message, options.secret) && !strstr(url, options.secret))
+        abort(); /* (the fuzzer learns it from this comparison) */
     free(url);
     if (mem_used(ctx->mem) != 0)
         abort();
