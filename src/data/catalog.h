@@ -51,7 +51,7 @@ void catalog_free(struct catalog *c);
  * the item's own id, so that what catalog_json wrote can be put back.
  * attributes NULL: the item with what it has (an event named an unknown item); a deleted one stays
  * deleted. An object brings a deleted item back under its number.
- * Fails: E_INPUT, E_LIMIT (max_items, columns, CATALOG_…), E_MEMORY; then nothing changed.
+ * Fails: E_INPUT (also columns, CATALOG_…), E_LIMIT (max_items), E_MEMORY; then nothing changed.
  */
 akin_status catalog_put(struct catalog *c, const char *id, size_t size, const json_t *attributes,
                         int32_t *item, akin_error *err);

@@ -64,7 +64,7 @@ static akin_status check_text(struct maker *m, const char *key, const json_t *va
                   text ? "is not UTF-8 or has a NUL" : "has a value that is no text in its list");
     m->n_bytes += (int64_t)size;
     if (m->n_bytes > CATALOG_ROW_MAX)
-        AKIN_FAIL(AKIN_E_LIMIT, "item '%.*s': more than %d bytes of texts", m->id_size, m->id,
+        AKIN_FAIL(AKIN_E_INPUT, "item '%.*s': more than %d bytes of texts", m->id_size, m->id,
                   CATALOG_ROW_MAX);
     m->n_texts++;
 done:
@@ -76,7 +76,7 @@ static akin_status check_list(struct maker *m, const char *key, const json_t *li
     akin_status status = AKIN_OK;
     size_t n = json_array_size(list);
     if (n > CATALOG_LIST_MAX)
-        AKIN_FAIL(AKIN_E_LIMIT, "item '%.*s': '%s' has %zu values (at most %d)", m->id_size, m->id,
+        AKIN_FAIL(AKIN_E_INPUT, "item '%.*s': '%s' has %zu values (at most %d)", m->id_size, m->id,
                   key, n, CATALOG_LIST_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_array_get(list, i);
@@ -110,7 +110,7 @@ static akin_status new_column(struct maker *m, const char *key, enum col_type ty
         AKIN_FAIL(AKIN_E_INPUT, "item '%.*s': attribute '%.80s' (must be 1..%d bytes of UTF-8)",
                   m->id_size, m->id, key, TABLE_NAME_MAX);
     if (m->n_columns >= TABLE_MAX_COLS)
-        AKIN_FAIL(AKIN_E_LIMIT, "item '%.*s': attribute '%s' would be one more than %d", m->id_size,
+        AKIN_FAIL(AKIN_E_INPUT, "item '%.*s': attribute '%s' would be one more than %d", m->id_size,
                   m->id, key, TABLE_MAX_COLS);
     if (!m->is_check) {
         struct cat_column *column = &m->c->column[m->n_columns];

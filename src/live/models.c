@@ -357,7 +357,7 @@ akin_status type_number(struct live *l, const char *name, uint8_t *out, akin_err
         if (strcmp(l->types[n], name) == 0)
             break;
     if (n == LIVE_TYPES)
-        AKIN_FAIL(AKIN_E_LIMIT, "event type '%.40s': there are %d kinds already", name, LIVE_TYPES);
+        AKIN_FAIL(AKIN_E_INPUT, "event type '%.40s': there are %d kinds already", name, LIVE_TYPES);
     if (n == l->n_types) {
         l->types[n] = mem_strdup(l->ctx, name, err);
         if (!l->types[n])

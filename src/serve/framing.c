@@ -10,6 +10,13 @@
 #include <string.h>
 #include <strings.h>
 
+/* RFC 9110 section 5.6.2. "Content-Length :" is a length to some readers and none to others. */
+static bool is_token(const char *name)
+{
+    return *name && name[strspn(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
 void framing_add(struct framing *f, const char *name, const char *value)
 {
     static const struct {
@@ -32,6 +39,7 @@ void framing_add(struct framing *f, const char *name, const char *value)
     if (!value)
         value = "";
     f->size += (int64_t)(strlen(name) + strlen(value) + 4);
+    f->has_bad_name |= !is_token(name);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcasecmp(rows[i].name, name) != 0)
             continue;
@@ -59,6 +67,8 @@ int framing_check(struct framing *f, const char *version, int64_t max_header_byt
         return refuse(err, 505, "HTTP version: 1.0 and 1.1 are spoken here");
     if (f->size > max_header_bytes)
         return refuse(err, 431, "headers: over max_header_bytes");
+    if (f->has_bad_name)
+        return refuse(err, 400, "headers: a name with a space or another byte that names have not");
     if (f->n_encoding > 0 && f->n_length > 0)
         return refuse(err, 400, "headers: Content-Length and Transfer-Encoding together");
     if (f->n_length > 1)
@@ -69,6 +79,8 @@ int framing_check(struct framing *f, const char *version, int64_t max_header_byt
         return refuse(err, 400, "headers: Transfer-Encoding in HTTP/1.0");
     if (f->n_host > 1)
         return refuse(err, 400, "headers: Host twice");
+    if (f->n_host == 0 && strcmp(version, "HTTP/1.1") == 0)
+        return refuse(err, 400, "headers: Host is missing");
     if (f->n_authorization > 1)
         return refuse(err, 400, "headers: more than one key");
     f->has_body = f->n_encoding == 1;

@@ -22,13 +22,14 @@ struct framing {
     int64_t size;                   /* of names and values */
     int64_t content_length;         /* -1 = not said: set by framing_check */
     bool has_body;                  /* by framing_check */
+    bool has_bad_name;              /* one that is no token */
 };
 
 void framing_add(struct framing *f, const char *name, const char *value);
 /*
  * 0, or the HTTP status with err filled: 400 for what two readers could understand differently
- * (length and encoding together, two lengths, two hosts, an encoding other than chunked), 505, 431,
- * 413. After any of them the connection must be closed.
+ * (length and encoding together, two lengths, no host or two, an encoding other than chunked, a
+ * space before a colon), 505, 431, 413. After any of them the connection must be closed.
  */
 int framing_check(struct framing *f, const char *version, int64_t max_header_bytes,
                   int64_t max_body_bytes, akin_error *err);

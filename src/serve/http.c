@@ -277,6 +277,8 @@ akin_status http_start(struct server *s, akin_error *err)
     /*
      * Connections come from the warden, which counts them; a thread pool insists on a listening
      * socket nevertheless, so it gets one that nobody can reach, and that is closed again.
+     * Strictness is ours (framing.c, route.c): the library's answers a missing Host with a page of
+     * its own whose head stands in its body, and a space in the target with silence.
      */
     int nowhere = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr unnamed = {.sa_family = AF_UNIX};
@@ -284,7 +286,7 @@ akin_status http_start(struct server *s, akin_error *err)
         AKIN_FAIL(AKIN_E_IO, "serve: no socket to start with");
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, nowhere, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_LISTEN_SOCKET, nowhere, MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->p.max_connections * 2 + 64),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((s->p.idle_ms + 999) / 1000),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)s->p.max_header_bytes + 8192,

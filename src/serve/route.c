@@ -130,6 +130,10 @@ akin_status target_parse(const char *raw, size_t size, struct arena *arena, stru
     out->n = out->n_pairs = 0;
     if (size == 0 || raw[0] != '/')
         AKIN_FAIL(AKIN_E_ARG, "path: must begin with '/'");
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)raw[i] <= ' ' || raw[i] == 0x7f)
+            AKIN_FAIL(AKIN_E_ARG, "path: a space or control byte at %zu (percent-encode it)", i);
+    }
     const char *mark = memchr(raw, '?', size);
     size_t n = mark ? (size_t)(mark - raw) : size;
     AKIN_TRY(parse_path(raw, n, arena, out, err));

@@ -198,7 +198,7 @@ static void columns_are_bounded(void **state)
     for (int i = 3; i <= TABLE_MAX_COLS; i++) {
         snprintf(json, sizeof json, "{'c%d':1}", i);
         assert_int_equal(base_put(&b, "1", json, NULL),
-                         i < TABLE_MAX_COLS ? AKIN_OK : AKIN_E_LIMIT);
+                         i < TABLE_MAX_COLS ? AKIN_OK : AKIN_E_INPUT);
     }
     assert_non_null(strstr(b.err.message, "1024"));
     assert_string_equal(base_filter(&b, "c1023 == 1", false), "1");

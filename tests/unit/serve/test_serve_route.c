@@ -51,10 +51,10 @@ static void test_targets(void **state)
     assert_int_equal(w->target.n_pairs, 4);
     assert_string_equal(w->target.value[1], "x y&");
     assert_string_equal(w->target.value[2], "");
-    static const char *const bad[] = {"",        "v1",        "*",       "/%",        "/%4",
-                                      "/a%0",    "/%zz",      "/%00",    "/a%00b",    "/%ff",
-                                      "/%c0%af", "/?a=%00",   "/?%ff=1", "/?a=1&a=2", "/?a=%e",
-                                      "/?a=%",   "/%ed%a0%80"};
+    static const char *const bad[] = {"",        "v1",         "*",       "/%",        "/%4",
+                                      "/a%0",    "/%zz",       "/%00",    "/a%00b",    "/%ff",
+                                      "/%c0%af", "/?a=%00",    "/?%ff=1", "/?a=1&a=2", "/?a=%e",
+                                      "/?a=%",   "/%ed%a0%80", "/a b",    "/a\tb",     "/a\x7f"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(parse(w, bad[i]), AKIN_E_ARG);
         assert_true(w->err.message[0]);
