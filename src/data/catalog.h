@@ -105,6 +105,8 @@ struct catalog_filter {
 akin_status catalog_filter(struct catalog *c, const char *text, const struct catalog_filter **out,
                            akin_error *err);
 void catalog_filter_release(struct catalog *c, const struct catalog_filter *f);
+/* Whether catalog_filter of this text would find it cached: then it need not look at every item. */
+bool catalog_filter_is_cached(struct catalog *c, const char *text);
 
 /*
  * Items whose id or a word of whose title begins with the words of `text` (case and accents

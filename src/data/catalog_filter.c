@@ -191,6 +191,17 @@ done:
     return status;
 }
 
+bool catalog_filter_is_cached(struct catalog *c, const char *text)
+{
+    struct cat_filters *k = c->filters;
+    uint64_t hash = text ? hash_bytes(text, strnlen(text, (size_t)EXPR_MAX_BYTES + 1), 0) : 0;
+    pthread_mutex_lock(&k->lock);
+    const struct entry *e = entry_find(k, text, hash);
+    bool is_cached = e && e->bits && !e->is_busy;
+    pthread_mutex_unlock(&k->lock);
+    return is_cached;
+}
+
 void catalog_filter_release(struct catalog *c, const struct catalog_filter *f)
 {
     if (f)

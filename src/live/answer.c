@@ -611,13 +611,23 @@ done:
     return status;
 }
 
+enum { FILTER_TEST_BYTES = 10, FILTER_TEST_NS = 10 }; /* of `year > 1 or` */
+
 int64_t live_cost_us(struct live *l, const struct live_query *q)
 {
     struct answer a = {0};
     int64_t us = 0;
-    if (choose_models(l, q, &a, NULL) == AKIN_OK)
-        us = a.g->cost_us + (a.other ? a.other->cost_us : 0);
+    if (choose_models(l, q, &a, NULL) != AKIN_OK)
+        goto done;
+    us = a.g->cost_us + (a.other ? a.other->cost_us : 0);
+    if (q->explain)
+        us *= 8;
+    /* Each item meets each test of a new text: a short one may cost a second. */
+    if (q->filter && !catalog_filter_is_cached(l->catalog, q->filter))
+        us += catalog_size(l->catalog) * (1 + (int64_t)strlen(q->filter) / FILTER_TEST_BYTES) *
+              FILTER_TEST_NS / 1000;
+done:
     generation_put(l, a.other);
     generation_put(l, a.g);
-    return q->explain ? us * 8 : us;
+    return us;
 }
