@@ -8,6 +8,7 @@
 #define AKIN_LIVE_ENGINE_H
 
 #include "data/catalog.h"
+#include "data/ids_prefix.h"
 #include "live/experiment.h"
 #include "live/live.h"
 #include "models/model.h"
@@ -63,6 +64,8 @@ akin_status people_erase(struct people *p, const char *id, size_t size, int64_t 
                          akin_error *err);
 /* 0 for strangers. */
 int64_t people_version(struct people *p, const char *id, size_t size);
+/* Sequence of the last erasure, 0 = none. */
+int64_t people_erased(struct people *p, const char *id, size_t size);
 /* Copies the events with seq > after into the arena. *version 0, *erased 0, *n 0 for strangers. */
 akin_status people_read(struct people *p, const char *id, size_t size, int64_t after,
                         struct arena *arena, const struct live_event **events, int32_t *n,
@@ -110,6 +113,7 @@ struct generation {
     int32_t n_place;
     bool is_identity;                    /* item[i] == i */
     int32_t *by_count;                   /* (items) places, most popular first */
+    struct ids_prefix by_id;             /* users, for the search */
     _Atomic int16_t type_of[LIVE_TYPES]; /* -2 = not asked yet */
     bool keeps_repeats;                  /* its data kept repeated events */
     int64_t loaded;                      /* Unix seconds */

@@ -3,8 +3,9 @@
  * generation that answers, then takes its place by one pointer under a lock. Answers hold a
  * reference, so that a swap never drops one.
  *
- * Cost of a load: O(file) + a map of the items' ids + the ranker's copy of the vectors. The
- * generation before stays for rollback; the one before that goes when the last slot lets go.
+ * Cost of a load: O(file) + a map of the items' ids + the ranker's copy of the vectors + an order
+ * of the users' ids (4 bytes each). The generation before stays for rollback; the one before that
+ * goes when the last slot lets go.
  */
 #include "core/json.h"
 #include "core/text.h"
@@ -26,6 +27,7 @@ void generation_put(struct live *l, struct generation *g)
     mem_free(ctx, g->item);
     mem_free(ctx, g->place);
     mem_free(ctx, g->by_count);
+    ids_prefix_free(ctx, &g->by_id);
     mem_free(ctx, g->path);
     mem_free(ctx, g);
 }
@@ -241,6 +243,7 @@ akin_status generation_make(struct live *l, const char *name, const char *path,
         AKIN_TRY(base_copy(l, g->m, err));
     AKIN_TRY(join_catalog(l, g, err));
     AKIN_TRY(by_count_order(l->ctx, g, err));
+    AKIN_TRY(ids_prefix_build(l->ctx, &g->m->users, &g->by_id, err));
     for (int t = 0; t < LIVE_TYPES; t++)
         g->type_of[t] = -2;
     g->keeps_repeats = keeps_repeats(g->m);

@@ -169,6 +169,17 @@ int64_t people_version(struct people *p, const char *id, size_t size)
     return version;
 }
 
+int64_t people_erased(struct people *p, const char *id, size_t size)
+{
+    uint64_t hash = id_hash(id, size);
+    struct people_shard *s = shard_of(p, hash);
+    pthread_rwlock_rdlock(&s->lock);
+    const struct person *x = find(s, hash, id, size);
+    int64_t erased = x ? x->erased : 0;
+    pthread_rwlock_unlock(&s->lock);
+    return erased;
+}
+
 akin_status people_read(struct people *p, const char *id, size_t size, int64_t after,
                         struct arena *arena, const struct live_event **events, int32_t *n,
                         int64_t *version, int64_t *erased, akin_error *err)

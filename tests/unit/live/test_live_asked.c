@@ -122,7 +122,13 @@ static void test_items_questions(void **state)
     buf_clear(&b->out);
     OK(live_search(b->s, "u1", 5, &b->out, &b->err));
     x = answer(b);
-    assert_int_equal(json_array_size(json_object_get(x, "users")), 5);
+    const json_t *users = json_object_get(x, "users");
+    assert_int_equal(json_array_size(users), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const char *id = json_string_value(json_array_get(users, i));
+        assert_memory_equal(id, "u1", 2);
+        assert_true(i == 0 || strcmp(json_string_value(json_array_get(users, i - 1)), id) < 0);
+    }
     json_decref(x);
     buf_clear(&b->out);
     OK(live_user_export(b->s, "visitor1", &b->out, &b->err));
