@@ -37,9 +37,9 @@ static const struct {
                                                         "{\"type\":\"object\"}"))},
     {"Items", OBJ("\"item_id\":" STR ",\"title\":{\"type\":[\"string\",\"null\"]},\"model\":{"
                   "\"type\":[\"string\",\"null\"]},\"items\":" LIST(REF("Scored")))},
-    {"Users",
-     OBJ("\"item_id\":" STR ",\"users\":" LIST(OBJ("\"user_id\":" STR ",\"score\":{\"type\""
-                                                   ":[\"number\",\"null\"]}")))},
+    {"Users", OBJ("\"item_id\":" STR ",\"user_id\":" STR ",\"model\":" STR
+                  ",\"users\":" LIST(OBJ("\"user_id\":" STR ",\"score\":{\"type\""
+                                         ":[\"number\",\"null\"]}")))},
     {"Search", OBJ("\"items\":" LIST(OBJ("\"item_id\":" STR ",\"title\":{\"type\":[\"string\","
                                          "\"null\"]}")) ",\"users\":" LIST(STR))},
     {"Event",
@@ -59,7 +59,7 @@ static const struct {
     {"Item", OBJ("\"item_id\":" STR)},
     {"User", OBJ("\"user_id\":" STR)},
     {"Change", OBJ("\"item_id\":" STR ",\"user_id\":" STR ",\"seq\":" INT)},
-    {"Receipt", OBJ("\"user_id\":" STR ",\"time\":" INT ",\"seq\":" INT ",\"events_deleted\":" INT
+    {"Receipt", OBJ("\"user_id\":" STR ",\"time\":" STR ",\"seq\":" INT ",\"events_deleted\":" INT
                     ",\"artifacts\":" LIST("{\"type\":\"object\"}"))},
     {"Events", OBJ("\"events\":" LIST("{\"type\":\"object\"}") ",\"next\":{\"type\":[\"integer\","
                                                                "\"null\"]}")},
@@ -158,8 +158,11 @@ static void write_path_param(struct jw *jw, const char *path)
     jw_string(jw, "path");
     jw_key(jw, "required");
     jw_bool(jw, true);
+    jw_key(jw, "description");
+    jw_string(jw, "at most 4,096 bytes of UTF-8");
     jw_key(jw, "schema");
-    jw_raw(jw, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":4096}");
+    /* So many characters have 4,096 bytes at most, and fit percent-encoded into a request line. */
+    jw_raw(jw, "{\"type\":\"string\",\"minLength\":1,\"maxLength\":1024}");
     jw_close(jw, '}');
 }
 
