@@ -1,11 +1,15 @@
 """What strangers may send: raw bytes, bodies, filters, headers and scripts that are meant to break the
-server, a browser that is led astray, and where secrets must not turn up. Standard library only."""
+server, a browser that is led astray, and where secrets must not turn up. Standard library only.
+
+AKIN_CROWD: connections that say nothing or drip (900), two of five of them within the limit. If it is
+given, answers to somebody who was there before must have a p99 below 50 ms."""
 import base64
 import json
+import os
 import re
 import resource
 import socket
-import threading
+import time
 import unittest
 
 from test_serve import ServeCase
@@ -192,7 +196,9 @@ class Wire(ServeCase):
                 self.expect(415, s.ask("POST", "/v1/events", "{}", {"Content-Type": kind}))
             start = start or self.memory(s)
         self.expect(415, s.ask("POST", "/v1/events", "{}", {"Content-Encoding": "gzip"}))
-        self.assertLess(self.memory(s) - start, 32 << 20)
+        with open(f"/proc/{s.process.pid}/maps") as f:
+            if not re.search(r"lib[at]san", f.read()):  # what is freed stays a while with these
+                self.assertLess(self.memory(s) - start, 32 << 20)
         self.expect(404, s.ask("GET", "/v1/items/x", connection=c))
         kinds = [s.ask("POST", "/v1/events", {"user_id": "u", "item_id": "2", "event_type": f"t{i}"},
                        connection=c)[0] for i in range(300)]
@@ -201,10 +207,12 @@ class Wire(ServeCase):
         self.assertEqual(s.stop(), 0)
 
     def test_a_crowd_that_drips_or_says_nothing(self):
-        limit, crowd = 300, 900
+        crowd = int(os.environ.get("AKIN_CROWD", 900))
+        limit = crowd * 2 // 5
         if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < crowd + 100:
             self.skipTest("too few open files are allowed")
-        s = self.serve("--max-connections", limit, "--timeout-ms", 1500, "--idle-ms", 60000,
+        patience = 10000 if "AKIN_CROWD" in os.environ else 1500
+        s = self.serve("--max-connections", limit, "--timeout-ms", patience, "--idle-ms", 60000,
                        store=False, models=("popular",))
         first = s.connect()  # somebody who was there before
         self.assertEqual(s.ask("GET", "/healthz", connection=first)[0], 200)
@@ -217,8 +225,15 @@ class Wire(ServeCase):
                     c.sendall(b"GET /healthz HTTP/1.1\r\nX: "[:i % 28])
                 except OSError:
                     pass  # refused already
-            for i in range(50):
-                self.assertEqual(s.ask("GET", f"/v1/popular?k={i + 1}", connection=first)[0], 200)
+            times = []
+            for i in range(1000):
+                start = time.monotonic()
+                self.assertEqual(s.ask("GET", f"/v1/popular?k={i % 50}", connection=first)[0], 200)
+                times.append(time.monotonic() - start)
+            p99 = sorted(times)[989] * 1000
+            print(f"{crowd} connections, {limit} allowed: p99 {p99:.1f} ms")
+            if "AKIN_CROWD" in os.environ:
+                self.assertLess(p99, 50)
             refused = b"".join(self.take(c) for c in crew).count(b"HTTP/1.1 503")
             self.assertGreaterEqual(refused, crowd - limit)
         finally:
