@@ -12,3 +12,5 @@ label=""
 export TSAN_OPTIONS="halt_on_error=1" ASAN_OPTIONS="detect_leaks=1"
 # shellcheck disable=SC2086
 ctest $label -j "$(nproc)" --output-on-failure
+# The server under load, under attack and killed, which are not quick.
+[ "$1" != tsan ] || ctest -R '^(e2e_attack|e2e_serve_load|fault_serve_crash)$' --output-on-failure

@@ -181,6 +181,9 @@ akin_status live_search(struct live_slot *s, const char *text, int64_t most, str
 /* Predicted microseconds of live_recommend; what is longer belongs to a worker, not to a thread
  * that serves others. */
 int64_t live_cost_us(struct live *l, const struct live_query *q);
+/* The same of a look at every item and every event since the start: what live_popular does, and at
+ * worst live_search of a letter or two. */
+int64_t live_scan_us(struct live *l);
 
 /* ---- Look-ups: {"events":[…],"next":cursor|null} newest first; before 0 = from the newest ---- */
 

@@ -196,6 +196,11 @@ static bool is_long(struct request *r, const struct live_query *q)
     return !r->is_worker && live_cost_us(r->server->live, q) > REQUEST_INLINE_US;
 }
 
+bool request_scan_is_long(const struct request *r)
+{
+    return !r->is_worker && live_scan_us(r->server->live) > REQUEST_INLINE_US;
+}
+
 enum handled request_end(struct request *r, akin_status status, const akin_error *err)
 {
     if (status == AKIN_E_LIMIT) /* of the request: answering needs no queue */
@@ -383,7 +388,7 @@ enum handled handle_popular(struct request *r)
     struct ask ask;
     struct live_query q;
     AKIN_TRY(near_query(r, &ask, &q, err));
-    if (is_long(r, &q))
+    if (is_long(r, &q) || request_scan_is_long(r))
         return HANDLED_LATER;
     AKIN_TRY(live_popular(r->slot, ask.window, &q, request_json(r, 200), err));
 done:

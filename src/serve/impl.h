@@ -178,6 +178,8 @@ void request_write_late(struct request *r, int status, const char *why);
 struct buf *request_json(struct request *r, int status);
 void request_problem(struct request *r, int status, const char *detail);
 void request_fail(struct request *r, akin_status status, const akin_error *err);
+/* answers.c: is what looks at everything there is too long for a pool thread? */
+bool request_scan_is_long(const struct request *r);
 /* answers.c: what a handler of an answer returns; a limit is then the request's own (413). */
 enum handled request_end(struct request *r, akin_status status, const akin_error *err);
 /* live_done_fn of every change: arg is the request. */

@@ -4,6 +4,9 @@
  */
 #include "serve/impl.h"
 
+#include <string.h>
+
+enum { SEARCH_SHORT = 3 }; /* bytes; so many items may begin with less */
 struct find {
     const char *q;
     int64_t k, before, limit, from;
@@ -40,15 +43,17 @@ done:
     return request_end(r, status, err);
 }
 
-static akin_status look_search(struct request *r, const struct find *find, struct buf *out,
-                               akin_error *err)
-{
-    return live_search(r->slot, find->q, find->k, out, err);
-}
-
 enum handled handle_search(struct request *r)
 {
-    return look_up(r, look_search);
+    akin_status status = AKIN_OK;
+    akin_error err_ = {0}, *err = &err_;
+    struct find find;
+    AKIN_TRY(route_query(&r->target, r->route->query, &r->arena, &find, NULL, NULL, NULL, err));
+    if (strlen(find.q) < SEARCH_SHORT && request_scan_is_long(r))
+        return HANDLED_LATER;
+    AKIN_TRY(live_search(r->slot, find.q, find.k, request_json(r, 200), err));
+done:
+    return request_end(r, status, err);
 }
 
 static akin_status look_item(struct request *r, const struct find *find, struct buf *out,
