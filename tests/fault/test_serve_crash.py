@@ -1,5 +1,5 @@
 """The server and its store when things end badly: killed at random under event load, and a disk that
-fails. What was answered 200 is there, once; nothing is answered before it is on disk.
+fails or is full. What was answered 200 is there, once; nothing is answered before it is on disk.
 
     AKIN_KILLS        how many (5)
     AKIN_STORED       events of others that the store gets before the last tenth of them (none)
@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -161,6 +162,32 @@ class Crash(ServeCase):
         self.assertGreater(n, KILLS)
         if STORED:
             self.assertLess(starts[0], 2)
+
+
+class Space(ServeCase):
+    def test_no_room_acknowledges_nothing_and_says_so_until_there_is_some(self):
+        s = self.serve(models=("popular",))
+        event = lambda i: {"event_id": i, "user_id": "u", "item_id": "2", "context": {"x": "y" * 9000}}
+        self.expect(200, s.ask("POST", "/v1/events", event("before")))
+        was = resource.prlimit(s.process.pid, resource.RLIMIT_FSIZE)
+        most = os.path.getsize(self.dir / "akin.db-wal")
+        resource.prlimit(s.process.pid, resource.RLIMIT_FSIZE, (most, was[1]))
+        refused, status = [], 200
+        for i in range(200):  # until the log cannot grow any more
+            status, body, _ = s.ask("POST", "/v1/events", event(f"e{i}"))
+            if status != 200:
+                refused.append(f"e{i}")
+                self.assertEqual((status, body["status"]), (503, 503), body)
+                break
+        self.assertEqual(len(refused), 1)
+        why = self.expect(503, s.ask("GET", "/readyz"))["detail"]
+        self.assertIn("store: ", why)
+        self.assertEqual(s.ask("GET", "/v1/users/u2/recommendations")[0], 200)
+        resource.prlimit(s.process.pid, resource.RLIMIT_FSIZE, was)
+        r = self.expect(200, s.ask("POST", "/v1/events", event(refused[0])))
+        self.assertEqual((r["accepted"], r["duplicates"]), (1, 0))  # it was not kept before
+        self.assertEqual(self.expect(200, s.ask("GET", "/readyz")), {"status": "ready"})
+        self.assertEqual(s.stop(), 0)
 
 
 @unittest.skipUnless(SHIM, "no shim in this build")
