@@ -247,6 +247,30 @@ class Wire(ServeCase):
         first.close()
         self.assertEqual(s.stop(), 0)
 
+    def test_clients_that_ask_and_never_read(self):
+        s = self.serve("--timeout-ms", 1000, store=False, models=("popular",))
+        ask = f"GET /v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1:{s.port}\r\n\r\n".encode()
+        before, n, crew = self.memory(s), 40, []
+        for _ in range(n):
+            c = socket.socket()
+            crew.append(c)
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.connect(("127.0.0.1", s.port))
+            c.setblocking(False)
+            try:
+                while True:
+                    c.send(ask * 100)
+            except OSError:
+                pass  # it has taken what it takes, or cut it already
+        count = 0
+        while count < n:  # each is cut at its deadline: the test's own limit of time is the bound
+            text = s.ask("GET", "/metrics")[1].decode()
+            count = int(re.search(r"^akin_http_connections_cut_total (\d+)$", text, re.M)[1])
+        self.assertLess(self.memory(s) - before, 64 << 20)
+        for c in crew:
+            c.close()
+        self.assertEqual(s.stop(), 0)
+
     def take(self, c):
         """All until the server ends the connection, dripping meanwhile."""
         got = b""

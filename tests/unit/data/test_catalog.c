@@ -279,6 +279,8 @@ static void filters(void **state)
     catalog_filter_release(b.catalog, f);
     assert_int_equal(catalog_filter(b.catalog, "year >= 2000", &f, &b.err), AKIN_OK);
     assert_ptr_equal(f, g); /* the kept one */
+    assert_true(catalog_filter_is_cached(b.catalog, "year >= 2000"));
+    assert_false(catalog_filter_is_cached(b.catalog, "year >= 1999"));
     catalog_filter_release(b.catalog, f);
     catalog_filter_release(b.catalog, g);
 
