@@ -23,7 +23,7 @@ struct index_panels {
     float *rest;    /* (n) at least the length of what the codes leave, in steps */
     float *length;  /* (n) at least the length of the codes */
     float *norm;    /* (n) at least the length of the items */
-    float *least;   /* (n) at most the length of each item, the bias left out */
+    float *least;   /* (n) at most the length of each item that has one, bias left out */
 };
 
 struct index {

@@ -38,8 +38,9 @@
 
 #define RANGE 0x1p40f
 #define STEP_MIN 0x1p-47
-#define BEYOND 0x1p100f                        /* no score of items and states within RANGE */
-#define DOWN(x) ((float)((x) * (1 - 0x1p-22))) /* the float is not above x >= 0 */
+#define BEYOND 0x1p100f /* no score of items and states within RANGE */
+#define LONG 0x1p60f    /* items of no length have no cosine: none reaches a limit of this */
+#define DOWN(x) ((float)((x) * (1 - 0x1p-22)))           /* the float is not above x >= 0 */
 #define UP(x) ((float)((x) * (1 + 0x1p-22)) + 0x1p-100f) /* the float is not below x >= 0 */
 
 bool index_is_wild(const struct index *ix, int32_t item, float *norm)
@@ -103,7 +104,7 @@ static void quantise_panel(struct index *ix, int64_t panel)
         index_is_wild(ix, items[i], &own);
         rest = e2 > rest ? e2 : rest;
         length = c2 > length ? c2 : length;
-        least = x2 < least ? x2 : least;
+        least = x2 > 0.0 && x2 < least ? x2 : least;
         norm = larger(norm, own);
     }
     p->inverse[panel] = (float)(1.0 / step);
@@ -111,7 +112,7 @@ static void quantise_panel(struct index *ix, int64_t panel)
     p->rest[panel] = UP(sqrt(rest) + sqrt((double)ix->dims) * 0x1p-40);
     p->length[panel] = UP(sqrt(length));
     p->norm[panel] = norm;
-    p->least[panel] = n > 0 ? DOWN(sqrt(least)) : 0.0f;
+    p->least[panel] = least < (double)INFINITY ? DOWN(sqrt(least)) : LONG;
 }
 
 void index_quantise(struct index *ix, int64_t lo, int64_t hi)
