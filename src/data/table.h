@@ -28,7 +28,7 @@ akin_status strtab_build(akin_ctx *ctx, int32_t n, const int64_t *off, const cha
 akin_status strtab_subset(akin_ctx *ctx, const struct strtab *t, const uint8_t *keep,
                           struct strtab *out, int32_t *map, akin_error *err);
 akin_status strtab_copy(akin_ctx *ctx, const struct strtab *from, struct strtab *to,
-                        akin_error *err); /* owned */
+                        akin_error *err);          /* owned */
 void strtab_free(akin_ctx *ctx, struct strtab *t); /* an owned one */
 /* Sections PREFIX.off, .bytes; loading maps and checks order, bounds and UTF-8. */
 akin_status strtab_save(struct container_writer *w, const char *prefix, uint32_t flags,

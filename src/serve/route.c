@@ -173,8 +173,10 @@ static bool path_matches(const char *path, const struct target *target, int *at,
     int i = 0;
     *at = -1;
     for (path++;; i++) {
-        size_t n = strcspn(path, "/");
+        size_t n = 0; /* strcspn sets up more than these few bytes are worth */
         int64_t taken;
+        while (path[n] != '\0' && path[n] != '/')
+            n++;
         if (i >= target->n || i >= ROUTE_SEGMENTS ||
             !segment_matches(path, n, target->segment[i], &taken))
             return false;
