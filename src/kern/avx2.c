@@ -217,33 +217,52 @@ static inline __m256i pair_sums(__m256i a, __m256i b)
     return _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, b), 0xd8);
 }
 
+/* One panel for `rows` vectors, which share the widening of its bytes. */
+INLINE void scan_tile(const int rows, int64_t n, int64_t quads, const int8_t *a, const uint8_t *x,
+                      const int32_t *least, uint16_t *hits)
+{
+    __m256i sum[3][4];
+    for (int j = 0; j < rows; j++)
+        for (int r = 0; r < 4; r++)
+            sum[j][r] = _mm256_setzero_si256();
+    for (int64_t t = 0; t < quads; t++, x += 64, a += 4) {
+        __m256i q[3];
+#pragma GCC unroll 3
+        for (int j = 0; j < rows; j++) {
+            int32_t quad;
+            memcpy(&quad, a + j * quads * 4, sizeof quad);
+            q[j] = _mm256_cvtepi8_epi16(_mm_set1_epi32(quad));
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++) {
+            __m256i bytes =
+                _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(x + r * 16)));
+#pragma GCC unroll 3
+            for (int j = 0; j < rows; j++)
+                sum[j][r] = _mm256_add_epi32(sum[j][r], _mm256_madd_epi16(bytes, q[j]));
+        }
+    }
+    for (int j = 0; j < rows; j++) {
+        __m256i bound = _mm256_set1_epi32(least[j * n]);
+        __m256i low = _mm256_cmpgt_epi32(bound, pair_sums(sum[j][0], sum[j][1]));
+        __m256i high = _mm256_cmpgt_epi32(bound, pair_sums(sum[j][2], sum[j][3]));
+        int below = _mm256_movemask_ps(_mm256_castsi256_ps(low)) |
+                    _mm256_movemask_ps(_mm256_castsi256_ps(high)) << 8;
+        hits[j * n] = (uint16_t)~below;
+    }
+}
+
 static void scan_u8s8(int64_t m, int64_t n, int64_t quads, const int8_t *a, const uint8_t *panels,
                       const int32_t *least, uint16_t *hits)
 {
-    for (int64_t p = 0; p < n; p++)
-        for (int64_t j = 0; j < m; j++) {
-            const uint8_t *x = panels + p * quads * 64;
-            const int8_t *y = a + j * quads * 4;
-            __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(),
-                              _mm256_setzero_si256(), _mm256_setzero_si256()};
-            for (int64_t t = 0; t < quads; t++, x += 64, y += 4) {
-                int32_t quad;
-                memcpy(&quad, y, sizeof quad);
-                __m256i q = _mm256_cvtepi8_epi16(_mm_set1_epi32(quad));
-#pragma GCC unroll 4
-                for (int r = 0; r < 4; r++) {
-                    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(x + r * 16));
-                    __m256i pairs = _mm256_madd_epi16(_mm256_cvtepu8_epi16(bytes), q);
-                    sum[r] = _mm256_add_epi32(sum[r], pairs);
-                }
-            }
-            __m256i bound = _mm256_set1_epi32(least[j * n + p]);
-            __m256i low = _mm256_cmpgt_epi32(bound, pair_sums(sum[0], sum[1]));
-            __m256i high = _mm256_cmpgt_epi32(bound, pair_sums(sum[2], sum[3]));
-            int below = _mm256_movemask_ps(_mm256_castsi256_ps(low)) |
-                        _mm256_movemask_ps(_mm256_castsi256_ps(high)) << 8;
-            hits[j * n + p] = (uint16_t)~below;
-        }
+    for (int64_t p = 0; p < n; p++) {
+        const uint8_t *x = panels + p * quads * 64;
+        int64_t j = 0;
+        for (; j + 3 <= m; j += 3)
+            scan_tile(3, n, quads, a + j * quads * 4, x, least + j * n + p, hits + j * n + p);
+        for (; j < m; j++)
+            scan_tile(1, n, quads, a + j * quads * 4, x, least + j * n + p, hits + j * n + p);
+    }
 }
 
 const struct kern kern_avx2 = KERN_TABLE("avx2", dot_u8s8, scan_u8s8);
