@@ -4,7 +4,12 @@ set -eu
 cd "$(dirname "$0")/.."
 tools/setup.sh
 cmake --preset "$1" >/dev/null
-cmake --build --preset "$1" 2>&1 | grep -E 'warning|error|FAILED' || true
+log=build-$1.log
+cmake --build --preset "$1" >"$log" 2>&1 || {
+    grep -E 'warning|error|FAILED' -A 4 "$log" || tail -n 30 "$log"
+    echo "0 passed, 1 failed"
+    exit 1
+}
 cd "build-$1"
 # Quick tests only under the thread sanitizer: it multiplies their time by ten.
 label=""

@@ -53,7 +53,7 @@ static void test_retention(void **state)
     tell_typed(b, "new", "i4", "buy", now - 400 * DAY_SECONDS);
     tell_typed(b, "old", "i5", "view", now - 31 * DAY_SECONDS);
     for (int i = 1; i <= 4; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "i%d", i);
         assert_false(offers(b, "new", id));
     }
