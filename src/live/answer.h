@@ -1,4 +1,5 @@
-/* An answer on its way: what answer.c and interleave.c share. Inside of live/ only. */
+/* An answer on its way: what answer.c, answer_items.c, answer_json.c and interleave.c share. Inside
+ * of live/ only. */
 #ifndef AKIN_LIVE_ANSWER_H
 #define AKIN_LIVE_ANSWER_H
 
@@ -34,9 +35,19 @@ struct answer {
 
 /* The steps of an answer, in this order. */
 akin_status answer_begin(struct answer *a, akin_error *err); /* fallback, who may come */
+
+/* ---- answer_items.c ---- */
+
 akin_status answer_rule_input(struct answer *a, struct rule_input *in, akin_error *err);
 akin_status answer_list(struct answer *a, int32_t most, akin_error *err);
 akin_status answer_rules(struct answer *a, struct rule_input *in, akin_error *err);
+
+/* ---- answer_json.c ---- */
+
+/* reasons and n_reasons. Not under catalog_enter: it may take a fold-in an item. */
+akin_status answer_reasons(struct answer *a, akin_error *err);
+/* Under catalog_enter. */
+akin_status answer_json(struct answer *a, struct buf *out, akin_error *err);
 
 /* ---- interleave.c ---- */
 

@@ -262,6 +262,13 @@ void eligible_done(struct live_slot *s, struct live_eligible *e);
 akin_status items_of_ids(struct live_slot *s, const char *const *ids, int64_t n, int32_t **out,
                          int32_t *count, akin_error *err);
 
+/* A catalogue item that is alive. E_NOT_FOUND. */
+akin_status item_find(struct live *l, const char *id, int32_t *out, akin_error *err);
+
+/* Under catalog_enter. "title":… if it has one. */
+void title_json(const struct catalog *c, int32_t item, struct jw *jw);
+/* "item_id":…,"title":… */
+void item_name_json(const struct catalog *c, int32_t item, struct jw *jw);
 /* {"item_id":…,"score":…,"title":… — the object stays open. */
 void item_open(struct live_slot *s, struct jw *jw, int32_t item, float score);
 /* How many items a query wants. Fails: E_ARG over max_k. */

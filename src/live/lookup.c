@@ -9,15 +9,24 @@
 
 /* ---- Items ---- */
 
+akin_status item_find(struct live *l, const char *id, int32_t *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    *out = l->catalog ? catalog_find(l->catalog, id, strlen(id)) : -1;
+    if (*out < 0 || !catalog_is_alive(l->catalog, *out))
+        AKIN_FAIL(AKIN_E_NOT_FOUND, "item '%.100s' is not in the catalogue", id);
+done:
+    return status;
+}
+
 akin_status live_item_json(struct live_slot *s, const char *item_id, struct buf *out,
                            akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct live *l = s->l;
     struct jw jw;
-    int32_t item = l->catalog ? catalog_find(l->catalog, item_id, strlen(item_id)) : -1;
-    if (item < 0 || !catalog_is_alive(l->catalog, item))
-        AKIN_FAIL(AKIN_E_NOT_FOUND, "item '%.100s' is not in the catalogue", item_id);
+    int32_t item;
+    AKIN_TRY(item_find(l, item_id, &item, err));
     jw_init(&jw, out);
     jw_open(&jw, '{');
     catalog_enter(l->catalog);
@@ -150,14 +159,8 @@ static void event_json(struct jw *jw, struct catalog *c, const struct store_even
     jw_key(jw, "item_id");
     jw_string(jw, e->item_id);
     if (item >= 0) {
-        const char *title;
-        int32_t size;
         catalog_enter(c);
-        catalog_title(c, item, &title, &size);
-        if (size > 0) {
-            jw_key(jw, "title");
-            jw_string_n(jw, title, (size_t)size);
-        }
+        title_json(c, item, jw);
         catalog_leave(c);
     }
     if (*e->event_type) {
@@ -198,23 +201,15 @@ static void trained_json(struct jw *jw, struct catalog *c, const struct generati
                          const char *user_id, const struct history *h, int32_t i)
 {
     char when[32];
-    const char *text;
-    int32_t size, item = g->item[h->item[i]];
     jw_open(jw, '{');
     jw_key(jw, "user_id");
     jw_string(jw, user_id);
-    jw_key(jw, "item_id");
     catalog_enter(c);
-    text = catalog_id(c, item, &size);
-    jw_string_n(jw, text, (size_t)size);
-    catalog_title(c, item, &text, &size);
-    if (size > 0) {
-        jw_key(jw, "title");
-        jw_string_n(jw, text, (size_t)size);
-    }
+    item_name_json(c, g->item[h->item[i]], jw);
     catalog_leave(c);
     if (h->type && h->type[i] < g->m->types.n) {
-        text = strtab_get(&g->m->types, h->type[i], &size);
+        int32_t size;
+        const char *text = strtab_get(&g->m->types, h->type[i], &size);
         if (size > 0) {
             jw_key(jw, "event_type");
             jw_string_n(jw, text, (size_t)size);

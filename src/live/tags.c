@@ -1,8 +1,6 @@
 /* An item's tags: what people called it in the data that a model was trained on, without who. */
 #include "live/engine.h"
 
-#include <string.h>
-
 /* The default generation if it knows tags, else the first that does; NULL: none. A reference. */
 static struct generation *generation_with_tags(struct live *l)
 {
@@ -42,9 +40,8 @@ akin_status live_item_tags(struct live_slot *s, const char *item_id, int64_t fro
     struct live *l = s->l;
     struct jw jw;
     struct generation *g = generation_with_tags(l);
-    int32_t item = l->catalog ? catalog_find(l->catalog, item_id, strlen(item_id)) : -1;
-    if (item < 0 || !catalog_is_alive(l->catalog, item))
-        AKIN_FAIL(AKIN_E_NOT_FOUND, "item '%.100s' is not in the catalogue", item_id);
+    int32_t item;
+    AKIN_TRY(item_find(l, item_id, &item, err));
     int32_t place = g && item < g->n_place ? g->place[item] : -1;
     int64_t lo = place < 0 ? 0 : g->m->tags.ptr[place];
     int64_t hi = place < 0 ? 0 : g->m->tags.ptr[place + 1];
