@@ -169,7 +169,7 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     AKIN_TRY(choose_models(l, q, &a, err));
     l->n_answers++;
     if (is_kept) {
-        a.asker.version = people_version(&l->people, q->user_id, strlen(q->user_id));
+        a.asker.version = people_state(&l->people, q->user_id, strlen(q->user_id)).version;
         if (cache_get(l->cache, key_of(l, &a), out)) {
             if (a.other)
                 interleave_unpack(&a, out);

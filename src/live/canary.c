@@ -32,11 +32,8 @@ static akin_status set_share(struct live *l, const char *name, const char *path,
     akin_status status = AKIN_OK;
     *is_done = false;
     pthread_rwlock_wrlock(&l->models_lock);
-    struct entry *e = entry_find(l, name);
-    if (!e) {
-        status = entry_unknown(l, name, err);
-        goto done;
-    }
+    struct entry *e;
+    AKIN_TRY(entry_get(l, name, &e, err));
     *is_done = is_same_file(e->canary, path);
     if (*is_done)
         e->canary_share = share;
@@ -79,11 +76,8 @@ akin_status live_model_promote(struct live *l, const char *name, akin_error *err
     akin_status status = AKIN_OK;
     struct generation *old = NULL;
     pthread_rwlock_wrlock(&l->models_lock);
-    struct entry *e = entry_find(l, name);
-    if (!e) {
-        status = entry_unknown(l, name, err);
-        goto done;
-    }
+    struct entry *e;
+    AKIN_TRY(entry_get(l, name, &e, err));
     if (!e->canary)
         AKIN_FAIL(AKIN_E_NOT_FOUND, "model '%s' has no canary to promote", name);
     old = e->previous;

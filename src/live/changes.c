@@ -21,11 +21,15 @@ struct live_change {
     struct store_entity entity;
     json_t *object;        /* the entity's attributes; NULL = deletion */
     char *id, *attributes; /* copies */
+    struct buf answer;
+    struct jw jw; /* into answer */
     struct store_write write;
 };
 
 static void change_free(struct live_change *c)
 {
+    if (!c)
+        return;
     akin_ctx *ctx = c->l->ctx;
     atomic_fetch_sub(&c->l->reserved, c->write.op == STORE_PUT_EVENTS ? c->write.n : 0);
     event_batch_free(ctx, &c->batch);
@@ -33,6 +37,7 @@ static void change_free(struct live_change *c)
     mem_free(ctx, c->is_new);
     mem_free(ctx, c->id);
     mem_free(ctx, c->attributes);
+    buf_free(&c->answer);
     mem_free(ctx, c);
 }
 
@@ -51,9 +56,19 @@ static akin_status change_new(struct live *l, live_done_fn done, void *arg,
     c->done = done;
     c->arg = arg;
     c->write.arg = c;
+    buf_init(&c->answer, l->ctx);
+    jw_init(&c->jw, &c->answer);
     *out = c;
 done:
     return status;
+}
+
+/* Whoever asked for it hears how it went. */
+static void change_end(struct live_change *c, akin_status status, const akin_error *err)
+{
+    bool is_told = status == AKIN_OK && !c->answer.failed; /* it is done, said or not */
+    c->done(c->arg, status, is_told ? c->answer.data : NULL, err);
+    change_free(c);
 }
 
 /* ---- Events ---- */
@@ -67,7 +82,6 @@ static void fell_behind(struct live *l, const akin_error *err)
 static void events_done(struct store_write *w, akin_status status, const akin_error *err)
 {
     struct live_change *c = w->arg;
-    char text[128];
     akin_error local;
     int64_t seq = w->first_seq;
     for (int64_t i = 0; status == AKIN_OK && i < w->n; i++) {
@@ -79,11 +93,15 @@ static void events_done(struct store_write *w, akin_status status, const akin_er
             fell_behind(c->l, &local);
         event_convert(c->l, &e);
     }
-    snprintf(text, sizeof text, "{\"accepted\":%lld,\"duplicates\":%lld,\"seq\":%lld}",
-             (long long)w->n_new, (long long)(w->n - w->n_new),
-             (long long)(w->n_new ? seq - 1 : 0));
-    c->done(c->arg, status, status == AKIN_OK ? text : NULL, err);
-    change_free(c);
+    jw_open(&c->jw, '{');
+    jw_key(&c->jw, "accepted");
+    jw_int(&c->jw, w->n_new);
+    jw_key(&c->jw, "duplicates");
+    jw_int(&c->jw, w->n - w->n_new);
+    jw_key(&c->jw, "seq");
+    jw_int(&c->jw, w->n_new ? seq - 1 : 0);
+    jw_close(&c->jw, '}');
+    change_end(c, status, err);
 }
 
 akin_status live_put_events(struct live *l, const json_t *body, live_done_fn done, void *arg,
@@ -107,8 +125,7 @@ akin_status live_put_events(struct live *l, const json_t *body, live_done_fn don
     AKIN_TRY(store_submit(l->store, &c->write, err));
     c = NULL;
 done:
-    if (c)
-        change_free(c);
+    change_free(c);
     return status;
 }
 
@@ -118,10 +135,7 @@ static void entity_done(struct store_write *w, akin_status status, const akin_er
 {
     struct live_change *c = w->arg;
     struct live *l = c->l;
-    const char *key = c->entity.kind == STORE_ITEM ? "item_id" : "user_id";
     akin_error local = {0};
-    struct buf out;
-    struct jw jw;
     int32_t item;
     if (status == AKIN_OK && c->entity.kind == STORE_ITEM) {
         akin_status applied =
@@ -130,17 +144,13 @@ static void entity_done(struct store_write *w, akin_status status, const akin_er
         if (applied != AKIN_OK && applied != AKIN_E_NOT_FOUND)
             fell_behind(l, &local);
     }
-    buf_init(&out, l->ctx);
-    jw_init(&jw, &out);
-    jw_open(&jw, '{');
-    jw_key(&jw, key);
-    jw_string(&jw, c->id);
-    jw_key(&jw, "seq");
-    jw_int(&jw, w->first_seq);
-    jw_close(&jw, '}');
-    c->done(c->arg, status, status == AKIN_OK ? out.data : NULL, err);
-    buf_free(&out);
-    change_free(c);
+    jw_open(&c->jw, '{');
+    jw_key(&c->jw, c->entity.kind == STORE_ITEM ? "item_id" : "user_id");
+    jw_string(&c->jw, c->id);
+    jw_key(&c->jw, "seq");
+    jw_int(&c->jw, w->first_seq);
+    jw_close(&c->jw, '}');
+    change_end(c, status, err);
 }
 
 /* attributes NULL = deletion. */
@@ -178,8 +188,7 @@ static akin_status entity_put(struct live *l, enum store_kind kind, const char *
     c = NULL;
 done:
     buf_free(&text);
-    if (c)
-        change_free(c);
+    change_free(c);
     return status;
 }
 
@@ -250,20 +259,14 @@ static void erase_done(struct store_write *w, akin_status status, const akin_err
     struct live_change *c = w->arg;
     struct live *l = c->l;
     akin_error local;
-    struct buf out;
-    struct jw jw;
-    buf_init(&out, l->ctx);
-    jw_init(&jw, &out);
     if (status == AKIN_OK &&
         people_erase(&l->people, w->id, strlen(w->id), w->first_seq, &local) != AKIN_OK)
         fell_behind(l, &local);
     if (status == AKIN_OK && l->experiments)
         experiments_erase(l->experiments, w->id, w->first_seq);
     if (status == AKIN_OK)
-        receipt_json(l, w, &jw);
-    c->done(c->arg, status, status == AKIN_OK ? out.data : NULL, err);
-    buf_free(&out);
-    change_free(c);
+        receipt_json(l, w, &c->jw);
+    change_end(c, status, err);
 }
 
 akin_status live_erase_user(struct live *l, const char *user_id, live_done_fn done, void *arg,
@@ -281,7 +284,6 @@ akin_status live_erase_user(struct live *l, const char *user_id, live_done_fn do
     AKIN_TRY(store_submit(l->store, &c->write, err));
     c = NULL;
 done:
-    if (c)
-        change_free(c);
+    change_free(c);
     return status;
 }

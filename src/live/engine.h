@@ -62,10 +62,10 @@ akin_status people_add(struct people *p, const char *id, size_t size, const stru
                        akin_error *err);
 akin_status people_erase(struct people *p, const char *id, size_t size, int64_t seq,
                          akin_error *err);
-/* 0 for strangers. */
-int64_t people_version(struct people *p, const char *id, size_t size);
-/* Sequence of the last erasure, 0 = none. */
-int64_t people_erased(struct people *p, const char *id, size_t size);
+struct person_state {
+    int64_t version, erased; /* as of struct person; zeros for strangers */
+};
+struct person_state people_state(struct people *p, const char *id, size_t size);
 /* Copies the events with seq > after into the arena. *version 0, *erased 0, *n 0 for strangers. */
 akin_status people_read(struct people *p, const char *id, size_t size, int64_t after,
                         struct arena *arena, const struct live_event **events, int32_t *n,
@@ -207,8 +207,10 @@ akin_status generation_get(struct live *l, const char *name, struct generation *
 akin_status generation_for(struct live *l, const char *name, const char *user_id,
                            struct generation **out, akin_error *err);
 void generation_put(struct live *l, struct generation *g);
-struct entry *entry_find(struct live *l, const char *name); /* under models_lock; NULL = none */
-akin_status entry_unknown(struct live *l, const char *name, akin_error *err);
+/* Under models_lock. NULL = none. */
+struct entry *entry_find(struct live *l, const char *name);
+/* The same; name NULL = the default. Fails: E_NOT_FOUND, which names those that are served. */
+akin_status entry_get(struct live *l, const char *name, struct entry **out, akin_error *err);
 /* A file as a generation that is ready but answers nobody; under load_lock. */
 akin_status generation_make(struct live *l, const char *name, const char *path,
                             struct generation **out, akin_error *err);

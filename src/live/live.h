@@ -207,7 +207,7 @@ akin_status live_user_export(struct live_slot *s, const char *user_id, struct bu
 /* ---- Changes: each is durable before done is called; done comes from the store's thread ---- */
 
 struct live_change;
-/* result: JSON of the answer, borrowed; NULL on failure. */
+/* result: JSON of the answer, borrowed; NULL on failure, or where there was no memory to say it. */
 typedef void (*live_done_fn)(void *arg, akin_status status, const char *result,
                              const akin_error *err);
 

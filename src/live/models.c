@@ -36,16 +36,18 @@ struct entry *entry_find(struct live *l, const char *name)
     return NULL;
 }
 
-/* Under the lock. */
-akin_status entry_unknown(struct live *l, const char *name, akin_error *err)
+akin_status entry_get(struct live *l, const char *name, struct entry **out, akin_error *err)
 {
     char known[120] = "";
+    *out = name ? entry_find(l, name) : l->n_entries ? &l->entry[l->at_default] : NULL;
+    if (*out)
+        return AKIN_OK;
     for (int i = 0; i < l->n_entries; i++) {
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", l->entry[i].name);
     }
     return error_set(err, AKIN_E_NOT_FOUND, __FILE__, __LINE__, "model '%s' is not served (%s)",
-                     name, l->n_entries ? known : "no model is loaded");
+                     name ? name : "", l->n_entries ? known : "no model is loaded");
 }
 
 akin_status generation_get(struct live *l, const char *name, struct generation **out,
@@ -59,11 +61,8 @@ akin_status generation_for(struct live *l, const char *name, const char *user_id
 {
     akin_status status = AKIN_OK;
     pthread_rwlock_rdlock(&l->models_lock);
-    struct entry *e = name ? entry_find(l, name) : l->n_entries ? &l->entry[l->at_default] : NULL;
-    if (!e) {
-        status = entry_unknown(l, name ? name : "", err);
-        goto done;
-    }
+    struct entry *e;
+    AKIN_TRY(entry_get(l, name, &e, err));
     *out = e->canary && user_id && canary_takes(e, user_id) ? e->canary : e->current;
     atomic_fetch_add(&(*out)->refs, 1);
 done:
@@ -136,11 +135,8 @@ akin_status live_model_rollback(struct live *l, const char *name, akin_error *er
     akin_status status = AKIN_OK;
     struct generation *gone = NULL;
     pthread_rwlock_wrlock(&l->models_lock);
-    struct entry *e = entry_find(l, name);
-    if (!e) {
-        status = entry_unknown(l, name, err);
-        goto done;
-    }
+    struct entry *e;
+    AKIN_TRY(entry_get(l, name, &e, err));
     if (e->canary) { /* what came last goes first */
         gone = e->canary;
         e->canary = NULL;
@@ -164,11 +160,8 @@ akin_status live_model_default(struct live *l, const char *name, akin_error *err
 {
     akin_status status = AKIN_OK;
     pthread_rwlock_wrlock(&l->models_lock);
-    struct entry *e = entry_find(l, name);
-    if (!e) {
-        status = entry_unknown(l, name, err);
-        goto done;
-    }
+    struct entry *e;
+    AKIN_TRY(entry_get(l, name, &e, err));
     l->at_default = (int)(e - l->entry);
 done:
     pthread_rwlock_unlock(&l->models_lock);

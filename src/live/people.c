@@ -158,26 +158,17 @@ done:
     return status;
 }
 
-int64_t people_version(struct people *p, const char *id, size_t size)
+struct person_state people_state(struct people *p, const char *id, size_t size)
 {
     uint64_t hash = id_hash(id, size);
     struct people_shard *s = shard_of(p, hash);
+    struct person_state state = {0};
     pthread_rwlock_rdlock(&s->lock);
     const struct person *x = find(s, hash, id, size);
-    int64_t version = x ? x->version : 0;
+    if (x)
+        state = (struct person_state){.version = x->version, .erased = x->erased};
     pthread_rwlock_unlock(&s->lock);
-    return version;
-}
-
-int64_t people_erased(struct people *p, const char *id, size_t size)
-{
-    uint64_t hash = id_hash(id, size);
-    struct people_shard *s = shard_of(p, hash);
-    pthread_rwlock_rdlock(&s->lock);
-    const struct person *x = find(s, hash, id, size);
-    int64_t erased = x ? x->erased : 0;
-    pthread_rwlock_unlock(&s->lock);
-    return erased;
+    return state;
 }
 
 akin_status people_read(struct people *p, const char *id, size_t size, int64_t after,

@@ -86,7 +86,7 @@ static void users_json(struct live_slot *s, const struct generation *g, const ch
     for (int64_t n = 0; at < end && n < most; at++) {
         int32_t size;
         const char *id = ids_get(&g->m->users, g->by_id.order[at], &size);
-        if (people_erased(&s->l->people, id, (size_t)size) > g->m->watermark)
+        if (people_state(&s->l->people, id, (size_t)size).erased > g->m->watermark)
             continue;
         jw_string_n(jw, id, (size_t)size);
         n++;
