@@ -8,7 +8,6 @@
 #include "live_bed.c"
 
 #include <math.h>
-#include <stdatomic.h>
 
 enum { N_IDS = 128 };
 
@@ -178,50 +177,14 @@ static void test_models(void **state)
 
 /* ---- Swaps while others ask ---- */
 
-struct asker_thread {
-    struct live *l;
-    atomic_bool *stop;
-    int64_t n;
-    akin_status status;
-};
-
-static void *ask_on(void *arg)
-{
-    struct asker_thread *t = arg;
-    struct live_slot *s;
-    akin_error err;
-    if ((t->status = live_slot_create(t->l, &s, &err)) != AKIN_OK)
-        return NULL;
-    struct buf out;
-    akin_ctx *ctx = NULL;
-    t->status = ctx_create(1, 1, 0, &ctx, &err);
-    buf_init(&out, ctx);
-    while (!*t->stop && t->status == AKIN_OK) {
-        char user[16];
-        snprintf(user, sizeof user, "u%d", (int)(t->n % TOY_USERS));
-        buf_clear(&out);
-        t->status = live_recommend(s, &(struct live_query){.user_id = user, .k = 10}, &out, &err);
-        t->n++;
-    }
-    buf_free(&out);
-    ctx_free(ctx);
-    live_slot_free(s);
-    return NULL;
-}
-
 static void test_swap(void **state)
 {
-    enum { THREADS = 3, SWAPS = 40 };
+    enum { SWAPS = 40 };
     struct bed bed, *b = &bed;
-    struct asker_thread t[THREADS];
-    pthread_t id[THREADS];
-    atomic_bool stop = false;
+    struct askers askers;
     (void)state;
     bed_make(b, model_class_find("ials"), NULL);
-    for (int i = 0; i < THREADS; i++) {
-        t[i] = (struct asker_thread){.l = b->l, .stop = &stop};
-        assert_int_equal(pthread_create(&id[i], NULL, ask_on, &t[i]), 0);
-    }
+    askers_start(&askers, b);
     for (int i = 0; i < SWAPS; i++) {
         if (i % 3 == 2)
             OK(live_model_rollback(b->l, "m", &b->err));
@@ -231,12 +194,7 @@ static void test_swap(void **state)
     }
     assert_int_equal(live_model_load(b->l, "m", b->db, &b->err), AKIN_E_FORMAT);
     assert_int_equal(live_model_rollback(b->l, "other", &b->err), AKIN_E_NOT_FOUND);
-    stop = true;
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(id[i], NULL);
-        assert_int_equal(t[i].status, AKIN_OK);
-        assert_true(t[i].n > 0);
-    }
+    askers_stop(&askers);
     bed_free(b);
 }
 

@@ -2,29 +2,15 @@
  * Jobs with a program that is a script: every step that fails, hangs or lies leaves what serves
  * alone and the work folder empty; the queue, cancelling, triggers, the gate's verdicts, restart.
  */
+#include "live_bed.h"
+
+#include "core/file.h"
+#include "core/text.h"
+#include "live_bed.c"
+
 #include <fcntl.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "../../contract/toy_data.c"
-#include "../../contract/toy_data.h"
-#include "core/file.h"
-#include "core/json.h"
-#include "kern/kern.h"
-#include "live/live.h"
-#include "models/model.h"
-
-static const uint64_t test_seed = 20261121;
 
 /* `D` is the folder: fail-CMD makes a command fail, hang-CMD wait after it wrote to the fifo. */
 static const char script[] =
@@ -43,130 +29,43 @@ static const char script[] =
     "esac\n"
     "echo '{}'\n";
 
-struct bed {
-    akin_ctx *ctx;
-    struct live *l;
-    struct live_params p;
-    struct arena arena;
-    struct buf out;
-    akin_error err;
-    char dir[64];
-    json_t *retrain;
-};
-
-static void ok(akin_status status, const struct bed *b, const char *what)
-{
-    if (status != AKIN_OK)
-        fail_msg("%s: %s", what, b->err.message);
-}
-#define OK(call) ok((call), b, #call)
-
-static const char *in(const struct bed *b, const char *name)
-{
-    static char path[4][128];
-    static int at;
-    at = (at + 1) % 4;
-    snprintf(path[at], sizeof path[at], "%s/%s", b->dir, name);
-    return path[at];
-}
-
 static void write_text(struct bed *b, const char *name, const char *text)
 {
     OK(file_write(b->ctx, in(b, name), text, (int64_t)strlen(text), &b->err));
 }
 
-static void make_files(struct bed *b)
+/* Files, settings and the script; the engine is opened by the test. */
+static void make_jobs(struct bed *b)
 {
-    static struct toy_event events[TOY_USERS * TOY_ITEMS];
-    int32_t withheld[TOY_USERS];
-    struct dataset *ds;
-    struct feedback *feedback;
-    struct train_view tv;
-    struct model *m;
-    struct feedback_params fp;
-    struct fit_control ctl = {0};
-    int64_t n = toy_clusters(test_seed, events, withheld);
-    OK(toy_dataset(b->ctx, events, n, &ds, &b->err));
-    OK(dataset_save(ds, in(b, "data.akin"), &b->err));
-    OK(param_parse("feedback", feedback_param_rows, feedback_n_params, NULL, &b->arena, &fp,
-                   &b->err));
-    OK(feedback_create(b->ctx, &fp, &ds->types, dataset_newest(ds), &feedback, &b->err));
-    OK(train_view_build(b->ctx, ds, feedback, NULL, &tv, &b->err));
-    OK(model_create(b->ctx, model_class_find("itemknn"), NULL, &m, &b->err));
-    OK(model_fit(m, &tv, &ctl, &b->err));
-    OK(model_save(m, in(b, "m.akin"), &b->err));
-    OK(model_save(m, in(b, "new.akin"), &b->err));
-    model_free(m);
-    train_view_free(&tv);
-    feedback_free(feedback);
-    dataset_free(ds);
+    bed_make_with(b, &(struct bed_options){.model = {{"m", model_class_find("itemknn"), NULL}},
+                                           .has_data = true,
+                                           .is_closed = true});
+    assert_int_equal(link(b->path, in(b, "new.akin")), 0);
     write_text(b, "akin", script);
     assert_int_equal(chmod(in(b, "akin"), 0755), 0);
     assert_int_equal(mkfifo(in(b, "fifo"), 0600), 0);
     write_text(b, "lists", "");
-}
-
-static void open_engine(struct bed *b, bool has_program)
-{
-    struct live_options options = {.params = &b->p, .seed = 7};
-    char url[128];
-    size_t n = 0;
-    while (live_param_rows[n].name)
-        n++;
-    OK(param_parse("serve", live_param_rows, n, NULL, &b->arena, &b->p, &b->err));
-    b->p.retrain = b->retrain;
-    options.program = has_program ? in(b, "akin") : NULL;
-    snprintf(url, sizeof url, "sqlite:%s/akin.db", b->dir);
-    OK(store_open(b->ctx, url, NULL, &options.store, &b->err));
-    OK(live_create(b->ctx, &options, &b->l, &b->err));
-    OK(live_model_load(b->l, "m", in(b, "m.akin"), &b->err));
-    OK(live_start(b->l, &b->err));
-}
-
-static void bed_make(struct bed *b)
-{
-    memset(b, 0, sizeof *b);
-    ok(ctx_create(1, test_seed, 0, &b->ctx, &b->err), b, "ctx");
-    OK(kern_select(b->ctx, NULL, &b->err));
-    arena_init(&b->arena, b->ctx);
-    buf_init(&b->out, b->ctx);
-    snprintf(b->dir, sizeof b->dir, "/tmp/akin-jobs-XXXXXX");
-    assert_non_null(mkdtemp(b->dir));
-    make_files(b);
-    b->retrain = json_pack("{s:s, s:s}", "dir", in(b, "r"), "base", in(b, "data.akin"));
     write_text(b, "verdict",
                "{\"results\":[{\"metrics\":{\"ndcg@10\":{\"value\":0.3}}},"
                "{\"metrics\":{\"ndcg@10\":{\"value\":0.2}}}]}");
+    text_copy(b->program, sizeof b->program, in(b, "akin"));
+    b->p.retrain = json_pack("{s:s, s:s}", "dir", in(b, "r"), "base", in(b, "data.akin"));
 }
 
-static void bed_free(struct bed *b)
+static void jobs_free(struct bed *b)
 {
-    char command[128];
-    live_free(b->l);
-    json_decref(b->retrain);
-    buf_free(&b->out);
-    arena_free(&b->arena);
-    assert_int_equal(mem_used(b->ctx->mem), 0);
-    ctx_free(b->ctx);
-    snprintf(command, sizeof command, "rm -rf '%s'", b->dir);
-    assert_int_equal(system(command), 0);
+    close_engine(b); /* it reads the settings */
+    json_decref(b->p.retrain);
+    bed_free(b);
 }
 
 /* ---- Asking ---- */
-
-static json_t *parsed(struct bed *b)
-{
-    json_t *out;
-    OK(json_parse("answer", b->out.data, (size_t)b->out.size, &out, &b->err));
-    buf_clear(&b->out);
-    return out;
-}
 
 static json_t *job(struct bed *b, const char *id)
 {
     buf_clear(&b->out);
     OK(live_job_json(b->l, id, &b->out, &b->err));
-    return parsed(b);
+    return answer(b);
 }
 
 static akin_status submit(struct bed *b, const char *kind, const char *model)
@@ -203,7 +102,7 @@ static int64_t generation(struct bed *b)
     json_t *models;
     buf_clear(&b->out);
     OK(live_models_json(b->l, &b->out, &b->err));
-    models = parsed(b);
+    models = answer(b);
     int64_t id = json_int(json_array_get(json_object_get(models, "models"), 0), "generation", -1);
     json_decref(models);
     return id;
@@ -238,15 +137,15 @@ static void test_promotion(void **state)
     struct bed bed, *b = &bed;
     char *calls;
     int64_t size;
-    bed_make(b);
-    json_object_set_new(b->retrain, "memory", json_string("1GiB"));
-    json_object_set_new(b->retrain, "candidates", json_pack("{s:{s:i}}", "m", "neighbours", 7));
-    json_object_set_new(b->retrain, "prepare", json_pack("{s:[f,f]}", "value_range", 0.5, 5.0));
+    make_jobs(b);
+    json_object_set_new(b->p.retrain, "memory", json_string("1GiB"));
+    json_object_set_new(b->p.retrain, "candidates", json_pack("{s:{s:i}}", "m", "neighbours", 7));
+    json_object_set_new(b->p.retrain, "prepare", json_pack("{s:[f,f]}", "value_range", 0.5, 5.0));
     write_text(b, "verdict",
                "{\"results\":[{\"metrics\":{\"ndcg@10\":{\"value\":0.3}}},"
                "{\"metrics\":{\"ndcg@10\":{\"value\":0.25}}},"
                "{\"metrics\":{\"ndcg@10\":{\"value\":0.2}}}]}");
-    open_engine(b, true);
+    open_engine(b);
     int64_t before = generation(b);
     OK(submit(b, "retrain", NULL));
     expect(b, "1", "done",
@@ -285,7 +184,7 @@ static void test_promotion(void **state)
     struct live_job_stats stats;
     live_job_stats(b->l, &stats);
     assert_true(stats.is_there && stats.done == 1 && stats.promoted == 1 && stats.running == 0);
-    bed_free(b);
+    jobs_free(b);
 }
 
 static void test_every_step_may_fail(void **state)
@@ -294,8 +193,8 @@ static void test_every_step_may_fail(void **state)
     static const char *const steps[] = {"prepare", "split", "evaluate", "train"};
     struct bed bed, *b = &bed;
     char name[32], id[8];
-    bed_make(b);
-    open_engine(b, true);
+    make_jobs(b);
+    open_engine(b);
     int64_t before = generation(b);
     int n = 0;
     for (size_t i = 0; i < 4; i++) {
@@ -339,7 +238,7 @@ static void test_every_step_may_fail(void **state)
     OK(submit(b, "retrain", NULL)); /* and then it works */
     expect(b, "10", "done", "");
     assert_int_equal(generation(b), before + 1);
-    bed_free(b);
+    jobs_free(b);
 }
 
 static void test_verdicts(void **state)
@@ -361,19 +260,20 @@ static void test_verdicts(void **state)
     };
     struct bed bed, *b = &bed;
     char text[200];
-    bed_make(b);
+    make_jobs(b);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_object_set_new(b->retrain, "metric", json_string(cases[i].metric));
+        json_object_set_new(b->p.retrain, "metric", json_string(cases[i].metric));
         bool has_floor = cases[i].tolerance >= 0;
-        json_object_set_new(b->retrain, "tolerance", json_real(has_floor ? cases[i].tolerance : 0));
-        json_object_set_new(b->retrain, "floor", json_string(has_floor ? "popular" : "none"));
+        json_object_set_new(b->p.retrain, "tolerance",
+                            json_real(has_floor ? cases[i].tolerance : 0));
+        json_object_set_new(b->p.retrain, "floor", json_string(has_floor ? "popular" : "none"));
         snprintf(text, sizeof text,
                  "{\"results\":[{\"metrics\":{\"m\":{\"value\":%s}}},"
                  "{\"metrics\":{\"m\":{\"value\":%s}}}]}",
                  cases[i].mine, cases[i].floor);
         write_text(b, "verdict", text);
         unlink(in(b, "r/jobs.json"));
-        open_engine(b, true);
+        open_engine(b);
         OK(submit(b, "retrain", NULL));
         json_t *j = ended(b, "1");
         json_t *is_promoted = json_object_get(json_object_get(j, "result"), "promoted");
@@ -381,10 +281,9 @@ static void test_verdicts(void **state)
             !strstr(json_text(j, "message", ""), cases[i].says))
             fail_msg("case %zu: %s", i, json_text(j, "message", ""));
         json_decref(j);
-        live_free(b->l);
-        b->l = NULL;
+        close_engine(b);
     }
-    bed_free(b);
+    jobs_free(b);
 }
 
 static void test_queue_and_cancel(void **state)
@@ -392,8 +291,8 @@ static void test_queue_and_cancel(void **state)
     (void)state;
     struct bed bed, *b = &bed;
     char name[16];
-    bed_make(b);
-    open_engine(b, true);
+    make_jobs(b);
+    open_engine(b);
     for (int i = 0; i < 17; i++) {
         snprintf(name, sizeof name, "m%d", i);
         OK(live_model_load(b->l, name, in(b, "m.akin"), &b->err));
@@ -426,7 +325,7 @@ static void test_queue_and_cancel(void **state)
     expect(b, "17", "done", ""); /* too late, and no error */
     assert_int_equal(live_job_cancel(b->l, "x", &b->out, &b->err), AKIN_E_NOT_FOUND);
     assert_int_equal(generation(b), before);
-    bed_free(b);
+    jobs_free(b);
 }
 
 static void test_only_a_hundred_are_kept(void **state)
@@ -435,7 +334,7 @@ static void test_only_a_hundred_are_kept(void **state)
     struct bed bed, *b = &bed;
     char id[16];
     struct buf text;
-    bed_make(b);
+    make_jobs(b);
     buf_init(&text, b->ctx); /* a hundred of an earlier process, some of kinds not known here */
     for (int i = 1; i <= 102; i++)
         buf_printf(&text,
@@ -447,7 +346,7 @@ static void test_only_a_hundred_are_kept(void **state)
     write_text(b, "r/jobs.json", text.data);
     buf_free(&text);
     write_text(b, "fail-recommend", "");
-    open_engine(b, true);
+    open_engine(b);
     expect(b, "1", "done", "old");
     for (int i = 102; i <= 104; i++) { /* 102 was not taken */
         OK(submit(b, "export", NULL));
@@ -457,77 +356,50 @@ static void test_only_a_hundred_are_kept(void **state)
     assert_int_equal(live_job_json(b->l, "3", &b->out, &b->err), AKIN_E_NOT_FOUND);
     buf_clear(&b->out);
     OK(live_jobs_json(b->l, &b->out, &b->err));
-    json_t *all = parsed(b), *list = json_object_get(all, "jobs");
+    json_t *all = answer(b), *list = json_object_get(all, "jobs");
     assert_int_equal(json_array_size(list), 100);
     assert_int_equal(json_int(json_array_get(list, 0), "id", 0), 104);
     assert_int_equal(json_int(json_array_get(list, 99), "id", 0), 4);
     json_decref(all);
-    bed_free(b);
+    jobs_free(b);
 }
 
 static void test_the_end_in_the_middle(void **state)
 {
     (void)state;
     struct bed bed, *b = &bed;
-    bed_make(b);
-    open_engine(b, true);
+    make_jobs(b);
+    open_engine(b);
     write_text(b, "hang-train", "");
     OK(submit(b, "retrain", NULL));
     await_hang(b);
     OK(submit(b, "export", NULL));
-    live_free(b->l);
-    b->l = NULL;
+    close_engine(b);
     assert_int_equal(count_files(b, "r/work/*"), 0);
     unlink(in(b, "hang-train"));
     write_text(b, "r/work/left.db", "of a process that was killed");
     write_text(b, "r/.jobs.json.akin-1-1", "half of a file");
-    open_engine(b, true);
+    open_engine(b);
     assert_int_equal(count_files(b, "r/work/*"), 0);
     assert_int_equal(count_files(b, "r/.jobs*"), 0);
     expect(b, "1", "cancelled", "stopped in train");
     expect(b, "2", "cancelled", "the server stopped");
     OK(submit(b, "retrain", NULL)); /* numbers go on */
     expect(b, "3", "done", "");
-    bed_free(b);
+    jobs_free(b);
 }
 
-struct wait {
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    bool is_done;
-};
-
-static void on_done(void *arg, akin_status status, const char *result, const akin_error *err)
+static void tell_times(struct bed *b, int n)
 {
-    struct wait *w = arg;
-    (void)result;
-    (void)err;
-    assert_int_equal(status, AKIN_OK);
-    pthread_mutex_lock(&w->lock);
-    w->is_done = true;
-    pthread_cond_signal(&w->done);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static void tell(struct bed *b, int n)
-{
-    for (int i = 0; i < n; i++) {
-        struct wait w = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
-        json_t *body = json_pack("{s:s, s:s}", "user_id", "u1", "item_id", "i1");
-        OK(live_put_events(b->l, body, on_done, &w, &b->err));
-        pthread_mutex_lock(&w.lock);
-        while (!w.is_done)
-            pthread_cond_wait(&w.done, &w.lock);
-        pthread_mutex_unlock(&w.lock);
-        json_decref(body);
-    }
+    for (int i = 0; i < n; i++)
+        tell(b, "u1", "i1");
 }
 
 static size_t n_jobs(struct bed *b)
 {
     buf_clear(&b->out);
     OK(live_jobs_json(b->l, &b->out, &b->err));
-    json_t *all = parsed(b);
+    json_t *all = answer(b);
     size_t n = json_array_size(json_object_get(all, "jobs"));
     json_decref(all);
     return n;
@@ -537,52 +409,52 @@ static void test_triggers(void **state)
 {
     (void)state;
     struct bed bed, *b = &bed;
-    bed_make(b);
-    json_object_set_new(b->retrain, "after_events", json_integer(3));
-    open_engine(b, true);
-    tell(b, 2);
+    make_jobs(b);
+    json_object_set_new(b->p.retrain, "after_events", json_integer(3));
+    open_engine(b);
+    tell_times(b, 2);
     assert_int_equal(n_jobs(b), 0);
-    tell(b, 1);
+    tell_times(b, 1);
     while (n_jobs(b) == 0)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     expect(b, "1", "done", "");
-    tell(b, 2);
+    tell_times(b, 2);
     assert_int_equal(n_jobs(b), 1);
-    live_free(b->l);
+    close_engine(b);
     /* what came while nobody counted counts: all five are after the model's watermark */
-    open_engine(b, true);
+    open_engine(b);
     while (n_jobs(b) == 1)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     expect(b, "2", "done", "");
-    live_free(b->l);
-    b->l = NULL;
-    json_object_del(b->retrain, "after_events");
-    json_object_set_new(b->retrain, "every", json_string("24h")); /* a schedule, long overdue */
+    close_engine(b);
+    json_object_del(b->p.retrain, "after_events");
+    json_object_set_new(b->p.retrain, "every", json_string("24h")); /* a schedule, long overdue */
     write_text(b, "r/jobs.json",
                "[{\"id\":7,\"kind\":\"retrain\",\"model\":\"m\",\"state\":\"done\","
                "\"started\":\"2020-01-02T03:04:05Z\",\"ended\":\"2020-01-02T03:05:05Z\"}]");
-    open_engine(b, true);
+    open_engine(b);
     while (n_jobs(b) == 1)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     expect(b, "8", "done", "");
-    live_free(b->l);
-    open_engine(b, true); /* and not again before its time */
+    close_engine(b);
+    open_engine(b); /* and not again before its time */
     assert_int_equal(n_jobs(b), 2);
-    bed_free(b);
+    jobs_free(b);
 }
 
 static void test_not_set_up(void **state)
 {
     (void)state;
     struct bed bed, *b = &bed;
-    bed_make(b);
-    open_engine(b, false); /* no program */
+    make_jobs(b);
+    text_copy(b->program, sizeof b->program, "");
+    open_engine(b);
     assert_int_equal(submit(b, "retrain", NULL), AKIN_E_UNSUPPORTED);
     assert_int_equal(live_jobs_json(b->l, &b->out, &b->err), AKIN_E_UNSUPPORTED);
-    live_free(b->l);
-    b->l = NULL;
-    json_object_del(b->retrain, "base"); /* exports only */
-    open_engine(b, true);
+    close_engine(b);
+    text_copy(b->program, sizeof b->program, in(b, "akin"));
+    json_object_del(b->p.retrain, "base"); /* exports only */
+    open_engine(b);
     assert_int_equal(submit(b, "retrain", NULL), AKIN_E_UNSUPPORTED);
     OK(submit(b, "export", NULL));
     expect(b, "1", "done", "");
@@ -591,7 +463,7 @@ static void test_not_set_up(void **state)
     struct live *other = NULL;
     struct live_options options = {.params = &b->p};
     assert_int_equal(live_create(b->ctx, &options, &other, &b->err), AKIN_E_LIMIT);
-    bed_free(b);
+    jobs_free(b);
 }
 
 /* The n-th allocation of a start, and of a job asked for, fails: nothing is lost, nothing stays. */
@@ -600,9 +472,9 @@ static void test_memory(void **state)
     (void)state;
     struct bed bed, *b = &bed;
     akin_status status;
-    bed_make(b);
-    json_object_set_new(b->retrain, "after_events", json_integer(1000));
-    open_engine(b, true);
+    make_jobs(b);
+    json_object_set_new(b->p.retrain, "after_events", json_integer(1000));
+    open_engine(b);
     for (int64_t n = 1;; n++) {
         mem_fail_at(b->ctx->mem, n);
         status = submit(b, "export", NULL);
@@ -612,9 +484,8 @@ static void test_memory(void **state)
         assert_int_equal(status, AKIN_E_MEMORY);
     }
     expect(b, "1", "done", "");
-    live_free(b->l);
-    b->l = NULL;
-    struct live_options options = {.params = &b->p, .program = in(b, "akin")};
+    close_engine(b);
+    struct live_options options = {.params = &b->p, .program = b->program};
     for (int64_t n = 1;; n++) {
         mem_fail_at(b->ctx->mem, n);
         status = live_create(b->ctx, &options, &b->l, &b->err);
@@ -623,7 +494,7 @@ static void test_memory(void **state)
             break;
         assert_int_equal(status, AKIN_E_MEMORY);
     }
-    bed_free(b);
+    jobs_free(b);
 }
 
 int main(void)

@@ -10,15 +10,11 @@
 
 enum { DAY_SECONDS = 86400 };
 
-static void tell_typed(struct bed *b, const char *user, const char *item, const char *type,
-                       int64_t time)
+static void tell_at(struct bed *b, const char *user, const char *item, const char *type,
+                    int64_t time)
 {
-    struct wait w = wait_new();
-    json_t *body = json_pack("{s:s, s:s, s:s, s:I}", "user_id", user, "item_id", item, "event_type",
-                             type, "time", (json_int_t)time);
-    OK(live_put_events(b->l, body, on_done, &w, &b->err));
-    wait_for(&w);
-    json_decref(body);
+    tell_json(b, json_pack("{s:s, s:s, s:s, s:I}", "user_id", user, "item_id", item, "event_type",
+                           type, "time", (json_int_t)time));
 }
 
 static int64_t overlay(struct bed *b)
@@ -47,11 +43,11 @@ static void test_retention(void **state)
     open_engine(b);
     json_decref(b->p.retention);
     b->p.retention = NULL;
-    tell_typed(b, "new", "i1", "view", now - 40 * DAY_SECONDS);
-    tell_typed(b, "new", "i2", "buy", now - 40 * DAY_SECONDS);
-    tell_typed(b, "new", "i3", "view", now - 20 * DAY_SECONDS);
-    tell_typed(b, "new", "i4", "buy", now - 400 * DAY_SECONDS);
-    tell_typed(b, "old", "i5", "view", now - 31 * DAY_SECONDS);
+    tell_at(b, "new", "i1", "view", now - 40 * DAY_SECONDS);
+    tell_at(b, "new", "i2", "buy", now - 40 * DAY_SECONDS);
+    tell_at(b, "new", "i3", "view", now - 20 * DAY_SECONDS);
+    tell_at(b, "new", "i4", "buy", now - 400 * DAY_SECONDS);
+    tell_at(b, "old", "i5", "view", now - 31 * DAY_SECONDS);
     for (int i = 1; i <= 4; i++) {
         char id[16];
         snprintf(id, sizeof id, "i%d", i);
