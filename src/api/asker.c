@@ -12,9 +12,22 @@ akin_status asker_open(akin_ctx *ctx, struct model *m, struct asker *out, akin_e
     return ranker_create(ctx, &out->scorer, &out->ranker, err);
 }
 
+akin_status asker_load(akin_ctx *ctx, const char *path, struct asker *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct model *m = NULL;
+    *out = (struct asker){0};
+    AKIN_TRY(model_load(ctx, path, &m, err));
+    status = asker_open(ctx, m, out, err);
+    out->owned = m;
+done:
+    return status;
+}
+
 void asker_close(struct asker *a)
 {
     ranker_free(a->ranker);
+    model_free(a->owned);
     *a = (struct asker){0};
 }
 

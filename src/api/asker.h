@@ -8,7 +8,7 @@
 
 struct asker {
     akin_ctx *ctx;
-    struct model *m;
+    struct model *m, *owned; /* owned: m, or NULL */
     struct scorer scorer;
     struct ranker *ranker;
     const struct column *title; /* of the item table, or NULL */
@@ -16,6 +16,8 @@ struct asker {
 
 /* m borrowed. */
 akin_status asker_open(akin_ctx *ctx, struct model *m, struct asker *out, akin_error *err);
+/* The same with the model of a file. */
+akin_status asker_load(akin_ctx *ctx, const char *path, struct asker *out, akin_error *err);
 void asker_close(struct asker *a);
 /* Index of a user or item by its id. Fails: E_NOT_FOUND naming it. */
 akin_status asker_user(const struct asker *a, const char *id, int32_t *out, akin_error *err);

@@ -204,20 +204,10 @@ akin_status list_text(const struct list_style *style, enum list_format format,
 
 /* ---- One list ---- */
 
-akin_status rows_json(const struct row_list *rows, struct jw *jw, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    jw_key(jw, rows->of_users ? "users" : "items");
-    jw_open(jw, '[');
-    for (int32_t i = 0; i < rows->n; i++)
-        AKIN_TRY(json_row(rows->asker, rows->of_users, &rows->list[i], jw, err));
-    jw_close(jw, ']');
-done:
-    return status;
-}
-
-akin_status rows_write(const struct row_list *rows, enum list_format format, const char *path,
-                       akin_error *err)
+/* To a file, or to the context's sink where path is NULL. A row a line; jsonl: the objects of
+ * rows_object. */
+static akin_status rows_write(const struct row_list *rows, enum list_format format,
+                              const char *path, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct op_output out;
@@ -244,14 +234,41 @@ done:
     return status;
 }
 
+static akin_status rows_object(const struct row_list *rows,
+                               void (*head)(const void *arg, struct jw *jw), const void *arg,
+                               json_t **result, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct buf buf;
+    struct jw jw;
+    buf_init(&buf, rows->asker->ctx);
+    jw_init(&jw, &buf);
+    jw_open(&jw, '{');
+    head(arg, &jw);
+    jw_key(&jw, rows->of_users ? "users" : "items");
+    jw_open(&jw, '[');
+    for (int32_t i = 0; i < rows->n; i++)
+        AKIN_TRY(json_row(rows->asker, rows->of_users, &rows->list[i], &jw, err));
+    jw_close(&jw, ']');
+    jw_close(&jw, '}');
+    AKIN_TRY(buf_check(&buf, err));
+    *result = json_loadb(buf.data, (size_t)buf.size, 0, NULL);
+    if (!*result)
+        AKIN_FAIL(AKIN_E_MEMORY, "lists: out of memory");
+done:
+    buf_free(&buf);
+    return status;
+}
+
 akin_status rows_result(const struct row_list *rows, int64_t choice, const char *output,
+                        void (*head)(const void *arg, struct jw *jw), const void *arg,
                         json_t **result, akin_error *err)
 {
     akin_status status = AKIN_OK;
     enum list_format format = list_format_of(choice, output);
     *result = NULL;
     if (!output && choice == 0)
-        goto done;
+        return rows_object(rows, head, arg, result, err);
     AKIN_TRY(rows_write(rows, format, output, err));
     *result = json_pack("{s:s, s:i, s:i}", "model", rows->asker->m->cls->name, "lists", 1, "rows",
                         rows->n);

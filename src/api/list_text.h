@@ -9,9 +9,11 @@ enum list_format { LIST_TABLE, LIST_JSONL, LIST_CSV, LIST_FORMATS };
 /* choice: of LIST_FORMAT_CHOICES; auto = by the ending of path (may be NULL), else a table. */
 enum list_format list_format_of(int64_t choice, const char *path);
 
-#define LIST_PARAM_FORMAT(st)                                                                      \
+/* Rows of an operation that makes lists: format, output, csv_safe. */
+#define LIST_PARAMS(st)                                                                            \
     PARAM_CHOICE(st, format, "auto", LIST_FORMAT_CHOICES, 0,                                       \
-                 "of the lists; auto: by the output's extension, else a table")
+                 "of the lists; auto: by the output's extension, else a table"),                   \
+        PARAM_TEXT(st, output, NULL, 0, "file to write; short: -o"), LIST_PARAM_CSV_SAFE(st)
 #define LIST_PARAM_CSV_SAFE(st)                                                                    \
     PARAM_BOOL(st, csv_safe, "true", 0,                                                            \
                "csv: an apostrophe before texts that a spreadsheet would run as a formula")
@@ -39,18 +41,15 @@ struct row_list {
     const struct ranked *list; /* (n) */
     int32_t n;
 };
-/* "users":[{"user_id":…,"score":…},…] or "items":[…] inside an open object. */
-akin_status rows_json(const struct row_list *rows, struct jw *jw, akin_error *err);
-/* To a file, or to the context's sink where path is NULL. A row a line; jsonl: the objects above.
- */
-akin_status rows_write(const struct row_list *rows, enum list_format format, const char *path,
-                       akin_error *err);
 /*
  * What an operation does with one list: if a file or a format was asked for, the rows are written
- * and *result says so; else *result stays NULL, and the caller makes an object for people.
+ * (to the context's sink without a file), and *result says so; else *result is an object for
+ * people, {…,"users":[{"user_id":…,"score":…},…]} or {…,"items":[…]}.
  *   choice   of LIST_FORMAT_CHOICES
+ *   head     writes the keys of the object before the list
  */
 akin_status rows_result(const struct row_list *rows, int64_t choice, const char *output,
+                        void (*head)(const void *arg, struct jw *jw), const void *arg,
                         json_t **result, akin_error *err);
 
 #endif

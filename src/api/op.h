@@ -60,6 +60,10 @@ void op_drop_secrets(const char *op, json_t *params);
 akin_status op_model_spec(const json_t *spec, const char **type, const char **name, json_t **params,
                           akin_error *err);
 
+/* What an operation on a trained model names first. */
+#define OP_PARAM_MODEL_FILE(st)                                                                    \
+    PARAM_TEXT(st, model, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL, "trained model file")
+
 /* The group of an operation that takes any SOURCE: `prepare` without its positional `source`. */
 /* clang-format off */
 #define OP_GROUP_SOURCE {"Reading and cleaning", prepare_param_rows + 1}

@@ -148,7 +148,6 @@ static akin_status add_recommendations(struct demo *d, json_t *result, akin_erro
     akin_status status = AKIN_OK;
     enum { K = 10 };
     akin_ctx *ctx = d->call->ctx;
-    struct model *m = NULL;
     struct asker a = {0};
     struct ranked list[K];
     struct buf buf;
@@ -157,8 +156,8 @@ static akin_status add_recommendations(struct demo *d, json_t *result, akin_erro
     int32_t user, n = 0, size;
     buf_init(&buf, ctx);
     snprintf(path, sizeof path, "%s/models/ials.akin", d->p.output);
-    AKIN_TRY(model_load(ctx, path, &m, err));
-    AKIN_TRY(asker_open(ctx, m, &a, err));
+    AKIN_TRY(asker_load(ctx, path, &a, err));
+    const struct model *m = a.m;
     user = typical_user(m);
     if (d->p.user)
         AKIN_TRY(asker_user(&a, d->p.user, &user, err));
@@ -179,7 +178,6 @@ static akin_status add_recommendations(struct demo *d, json_t *result, akin_erro
 done:
     buf_free(&buf);
     asker_close(&a);
-    model_free(m);
     return status;
 }
 

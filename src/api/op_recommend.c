@@ -29,8 +29,7 @@ struct recommend_params {
     int64_t csv_safe;
 };
 static const akin_param recommend_rows[] = {
-    PARAM_TEXT(struct recommend_params, model, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
-               "trained model file"),
+    OP_PARAM_MODEL_FILE(struct recommend_params),
     PARAM_TEXT(struct recommend_params, user, NULL, 0, "id of a user known to the model"),
     PARAM_LIST(struct recommend_params, history, NULL, 0,
                "item ids of an unknown user, oldest first: i1,i2,…"),
@@ -42,9 +41,7 @@ static const akin_param recommend_rows[] = {
                "which items may come, e.g. 'category in [\"Comedy\"] and year >= 1990'"),
     PARAM_BOOL(struct recommend_params, explain, "false", 0, "say why for each item"),
     PARAM_BOOL(struct recommend_params, exclude_seen, "true", 0, "leave out items already seen"),
-    LIST_PARAM_FORMAT(struct recommend_params),
-    PARAM_TEXT(struct recommend_params, output, NULL, 0, "file to write; short: -o"),
-    LIST_PARAM_CSV_SAFE(struct recommend_params),
+    LIST_PARAMS(struct recommend_params),
     PARAM_END,
 };
 
@@ -128,12 +125,12 @@ done:
     return status;
 }
 
-static akin_status listing_open(struct listing *l, struct op_call *call, struct model *m,
-                                akin_error *err)
+static akin_status listing_open(struct listing *l, struct op_call *call, akin_error *err)
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = call->ctx;
-    AKIN_TRY(asker_open(ctx, m, &l->asker, err));
+    AKIN_TRY(asker_load(ctx, l->p.model, &l->asker, err));
+    const struct model *m = l->asker.m;
     l->style = (struct list_style){&l->asker, l->p.explain != 0, l->p.csv_safe != 0};
     l->opt = (struct rank_options){.k = (int32_t)l->p.k, .include_seen = !l->p.exclude_seen};
     if (l->p.filter) {
@@ -165,8 +162,7 @@ static void listing_close(struct listing *l, akin_ctx *ctx)
     mem_free(ctx, l->lists);
     mem_free(ctx, l->allowed);
     mem_free(ctx, l->allowed_seen);
-    if (l->asker.ranker)
-        asker_close(&l->asker);
+    asker_close(&l->asker);
 }
 
 /* Text of PART users in every format that is wanted. */
@@ -265,7 +261,6 @@ static akin_status recommend_run(struct op_call *call, json_t **result, akin_err
 {
     akin_status status = AKIN_OK;
     struct listing l = {0};
-    struct model *m = NULL;
     json_t *sinks = NULL;
     for (int f = 0; f < LIST_FORMATS; f++)
         for (int i = 0; i < BLOCK / PART; i++)
@@ -275,8 +270,7 @@ static akin_status recommend_run(struct op_call *call, json_t **result, akin_err
                 (l.p.all != 0);
     if (modes != 1)
         AKIN_FAIL(AKIN_E_ARG, "recommend: give exactly one of --user, --history, --users, --all");
-    AKIN_TRY(model_load(call->ctx, l.p.model, &m, err));
-    AKIN_TRY(listing_open(&l, call, m, err));
+    AKIN_TRY(listing_open(&l, call, err));
     if (l.p.all) {
         AKIN_TRY(list_all(&l, err));
     } else if (l.p.users) {
@@ -284,21 +278,20 @@ static akin_status recommend_run(struct op_call *call, json_t **result, akin_err
     } else if (l.p.user) {
         int32_t u;
         AKIN_TRY(asker_user(&l.asker, l.p.user, &u, err));
-        l.queries[0] = model_query_user(m, u);
+        l.queries[0] = model_query_user(l.asker.m, u);
         AKIN_TRY(listing_block(&l, 1, err));
     } else {
         AKIN_TRY(list_history(&l, &call->arena, err));
     }
     AKIN_TRY(outlets_close(&l.out, &sinks, err));
-    *result = json_pack("{s:s, s:I, s:I}", "model", m->cls->name, "lists", (json_int_t)l.n_lists,
-                        "rows", (json_int_t)l.n_rows);
+    *result = json_pack("{s:s, s:I, s:I}", "model", l.asker.m->cls->name, "lists",
+                        (json_int_t)l.n_lists, "rows", (json_int_t)l.n_rows);
     if (l.p.output)
         json_object_set_new(*result, "output", json_string(l.p.output));
     if (sinks)
         json_object_set_new(*result, "sinks", sinks);
 done:
     listing_close(&l, call->ctx);
-    model_free(m);
     return status;
 }
 

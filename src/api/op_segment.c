@@ -18,8 +18,7 @@ struct segment_params {
     int64_t csv_safe;
 };
 static const akin_param segment_rows[] = {
-    PARAM_TEXT(struct segment_params, model, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
-               "trained model file"),
+    OP_PARAM_MODEL_FILE(struct segment_params),
     PARAM_TEXT(struct segment_params, item, NULL, 0, "users most likely to want this item"),
     PARAM_LIST(struct segment_params, like, NULL, 0, "users most like these: u1,u2,…"),
     PARAM_TEXT(struct segment_params, like_file, NULL, 0,
@@ -31,9 +30,7 @@ static const akin_param segment_rows[] = {
                "item: leave out users who have it already"),
     PARAM_BOOL(struct segment_params, exclude_seeds, "true", 0,
                "like: leave out the given users themselves"),
-    LIST_PARAM_FORMAT(struct segment_params),
-    PARAM_TEXT(struct segment_params, output, NULL, 0, "file to write; short: -o"),
-    LIST_PARAM_CSV_SAFE(struct segment_params),
+    LIST_PARAMS(struct segment_params),
     PARAM_END,
 };
 
@@ -87,52 +84,39 @@ static void tell(const struct asker *a, const struct segment_params *p, const st
         log_write(a->ctx, AKIN_LOG_WARN, "segment: no user meets the filter");
 }
 
-/* {"item_id" or "seeds", "filter", "users": […]} */
-static akin_status segment_json(const struct row_list *rows, const struct segment_params *p,
-                                int64_t n_seeds, json_t **result, akin_error *err)
+struct segment_head {
+    const struct segment_params *p;
+    int64_t n_seeds;
+};
+
+static void segment_head(const void *arg, struct jw *jw)
 {
-    akin_status status = AKIN_OK;
-    struct buf buf;
-    struct jw jw;
-    buf_init(&buf, rows->asker->ctx);
-    jw_init(&jw, &buf);
-    jw_open(&jw, '{');
-    if (p->item) {
-        jw_key(&jw, "item_id");
-        jw_string(&jw, p->item);
+    const struct segment_head *head = arg;
+    if (head->p->item) {
+        jw_key(jw, "item_id");
+        jw_string(jw, head->p->item);
     }
-    if (n_seeds > 0) {
-        jw_key(&jw, "seeds");
-        jw_int(&jw, n_seeds);
+    if (head->n_seeds > 0) {
+        jw_key(jw, "seeds");
+        jw_int(jw, head->n_seeds);
     }
-    if (p->filter) {
-        jw_key(&jw, "filter");
-        jw_string(&jw, p->filter);
+    if (head->p->filter) {
+        jw_key(jw, "filter");
+        jw_string(jw, head->p->filter);
     }
-    AKIN_TRY(rows_json(rows, &jw, err));
-    jw_close(&jw, '}');
-    AKIN_TRY(buf_check(&buf, err));
-    *result = json_loadb(buf.data, (size_t)buf.size, 0, NULL);
-    if (!*result)
-        AKIN_FAIL(AKIN_E_MEMORY, "segment: out of memory");
-done:
-    buf_free(&buf);
-    return status;
 }
 
 static akin_status segment_run(struct op_call *call, json_t **result, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct segment_params p;
-    struct model *m = NULL;
     struct asker a = {0};
     struct audience found = {0};
     struct audience_query q = {.item = -1};
     int32_t *seeds = NULL;
     AKIN_TRY(op_parse(call, 0, &p, err));
     AKIN_TRY(check_options(call, &p, err));
-    AKIN_TRY(model_load(call->ctx, p.model, &m, err));
-    AKIN_TRY(asker_open(call->ctx, m, &a, err));
+    AKIN_TRY(asker_load(call->ctx, p.model, &a, err));
     if (p.item)
         AKIN_TRY(asker_item(&a, p.item, &q.item, err));
     AKIN_TRY(read_seeds(&a, &p, &seeds, &q.n_seeds, err));
@@ -146,14 +130,12 @@ static akin_status segment_run(struct op_call *call, json_t **result, akin_error
     AKIN_TRY(audience_find(&a, &q, &found, err));
     tell(&a, &p, &found, q.n_seeds);
     const struct row_list rows = {&a, true, p.csv_safe != 0, found.list, found.n};
-    AKIN_TRY(rows_result(&rows, p.format, p.output, result, err));
-    if (!*result)
-        AKIN_TRY(segment_json(&rows, &p, q.n_seeds, result, err));
+    const struct segment_head head = {&p, q.n_seeds};
+    AKIN_TRY(rows_result(&rows, p.format, p.output, segment_head, &head, result, err));
 done:
     mem_free(call->ctx, seeds);
     audience_free(&a, &found);
     asker_close(&a);
-    model_free(m);
     return status;
 }
 

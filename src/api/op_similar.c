@@ -18,16 +18,13 @@ struct similar_params {
     int64_t csv_safe;
 };
 static const akin_param similar_rows[] = {
-    PARAM_TEXT(struct similar_params, model, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
-               "trained model file"),
+    OP_PARAM_MODEL_FILE(struct similar_params),
     PARAM_TEXT(struct similar_params, item, NULL, 0, "id of the item"),
     PARAM_TEXT(struct similar_params, user, NULL, 0, "id of the user, for users like this one"),
     PARAM_INT(struct similar_params, k, "10", 0, 100000, "items", 0, "length of the list"),
     PARAM_TEXT(struct similar_params, filter, NULL, 0,
                "which items may come; with --user, which users"),
-    LIST_PARAM_FORMAT(struct similar_params),
-    PARAM_TEXT(struct similar_params, output, NULL, 0, "file to write; short: -o"),
-    LIST_PARAM_CSV_SAFE(struct similar_params),
+    LIST_PARAMS(struct similar_params),
     PARAM_END,
 };
 
@@ -52,48 +49,37 @@ done:
     return status;
 }
 
-/* {"item_id" and "title", or "user_id", then the list} */
-static akin_status similar_json(const struct row_list *rows, const struct similar_params *p,
-                                int32_t item, json_t **result, akin_error *err)
+struct similar_head {
+    const struct asker *asker;
+    const struct similar_params *p;
+    int32_t one; /* the item or user */
+};
+
+static void similar_head(const void *arg, struct jw *jw)
 {
-    akin_status status = AKIN_OK;
-    struct buf buf;
-    struct jw jw;
-    buf_init(&buf, rows->asker->ctx);
-    jw_init(&jw, &buf);
-    jw_open(&jw, '{');
-    jw_key(&jw, p->item ? "item_id" : "user_id");
-    jw_string(&jw, p->item ? p->item : p->user);
-    if (p->item && rows->asker->title) {
+    const struct similar_head *head = arg;
+    const struct similar_params *p = head->p;
+    jw_key(jw, p->item ? "item_id" : "user_id");
+    jw_string(jw, p->item ? p->item : p->user);
+    if (p->item && head->asker->title) {
         char title[512];
-        asker_title(rows->asker, item, title, sizeof title);
-        jw_key(&jw, "title");
-        jw_string(&jw, title);
+        asker_title(head->asker, head->one, title, sizeof title);
+        jw_key(jw, "title");
+        jw_string(jw, title);
     }
-    AKIN_TRY(rows_json(rows, &jw, err));
-    jw_close(&jw, '}');
-    AKIN_TRY(buf_check(&buf, err));
-    *result = json_loadb(buf.data, (size_t)buf.size, 0, NULL);
-    if (!*result)
-        AKIN_FAIL(AKIN_E_MEMORY, "similar: out of memory");
-done:
-    buf_free(&buf);
-    return status;
 }
 
 static akin_status similar_run(struct op_call *call, json_t **result, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct similar_params p;
-    struct model *m = NULL;
     struct asker a = {0};
     struct audience found = {0};
     int32_t one;
     AKIN_TRY(op_parse(call, 0, &p, err));
     if (!p.item == !p.user)
         AKIN_FAIL(AKIN_E_ARG, "similar: give --item or --user");
-    AKIN_TRY(model_load(call->ctx, p.model, &m, err));
-    AKIN_TRY(asker_open(call->ctx, m, &a, err));
+    AKIN_TRY(asker_load(call->ctx, p.model, &a, err));
     if (p.item) {
         AKIN_TRY(asker_item(&a, p.item, &one, err));
         AKIN_TRY(near_item(&a, &p, one, &found.list, &found.n, err));
@@ -104,13 +90,11 @@ static akin_status similar_run(struct op_call *call, json_t **result, akin_error
         AKIN_TRY(audience_find(&a, &q, &found, err));
     }
     const struct row_list rows = {&a, p.user != NULL, p.csv_safe != 0, found.list, found.n};
-    AKIN_TRY(rows_result(&rows, p.format, p.output, result, err));
-    if (!*result)
-        AKIN_TRY(similar_json(&rows, &p, one, result, err));
+    const struct similar_head head = {&a, &p, one};
+    AKIN_TRY(rows_result(&rows, p.format, p.output, similar_head, &head, result, err));
 done:
     audience_free(&a, &found);
     asker_close(&a);
-    model_free(m);
     return status;
 }
 
@@ -133,8 +117,7 @@ struct predict_params {
     int64_t csv_safe;
 };
 static const akin_param predict_rows[] = {
-    PARAM_TEXT(struct predict_params, model, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
-               "trained model file"),
+    OP_PARAM_MODEL_FILE(struct predict_params),
     PARAM_TEXT(struct predict_params, pairs, NULL, AKIN_PARAM_REQUIRED,
                "csv of user_id,item_id (first two columns; a header is skipped)"),
     PARAM_TEXT(struct predict_params, output, NULL, 0, "csv to write; short: -o"),
@@ -172,14 +155,12 @@ static akin_status predict_run(struct op_call *call, json_t **result, akin_error
 {
     akin_status status = AKIN_OK;
     struct predict_params p;
-    struct model *m = NULL;
     struct asker a = {0};
     struct op_output out = {.ctx = call->ctx};
     char *text = NULL, sep = ',';
     int64_t size = 0, number = 0, n = 0, n_cold = 0;
     AKIN_TRY(op_parse(call, 0, &p, err));
-    AKIN_TRY(model_load(call->ctx, p.model, &m, err));
-    AKIN_TRY(asker_open(call->ctx, m, &a, err));
+    AKIN_TRY(asker_load(call->ctx, p.model, &a, err));
     AKIN_TRY(file_read(call->ctx, p.pairs, INT64_C(1) << 34, &text, &size, err));
     if (memchr(text, 0, (size_t)size))
         AKIN_FAIL(AKIN_E_INPUT, "%s: contains a NUL byte", p.pairs);
@@ -214,7 +195,6 @@ done:
     op_output_abort(&out);
     mem_free(call->ctx, text);
     asker_close(&a);
-    model_free(m);
     return status;
 }
 
