@@ -28,20 +28,19 @@ static int32_t place_of(const struct generation *g, int32_t item)
 }
 
 /* What a request says about an event, as the model would have read it. */
-static struct step step_make(struct live *l, struct generation *g, int32_t item, uint8_t type,
-                             float value, int64_t time)
+static struct step step_make(const struct generation *g, int32_t item, int type, float value,
+                             int64_t time)
 {
     const struct model *m = g->m;
-    int known = type == LIVE_NO_TYPE ? -1 : generation_type(l, g, type);
     if (isnan(value) && !m->hist.value)
         value = 1.0f;
     return (struct step){
         .time = time,
         .value = value,
-        .weight = feedback_weight(m->feedback, value, known, time, feedback_now(m->feedback)),
+        .weight = feedback_weight(m->feedback, value, type, time, feedback_now(m->feedback)),
         .item = item,
         .place = place_of(g, item),
-        .type = known < 0 ? LIVE_NO_TYPE : (uint8_t)known};
+        .type = type < 0 ? LIVE_NO_TYPE : (uint8_t)type};
 }
 
 /* The model's own events of a user, then those of the overlay, by time. */
@@ -60,7 +59,8 @@ static int32_t merge(struct live *l, struct generation *g, const struct history 
             b++;
         }
         if (e < n_late)
-            out[n++] = step_make(l, g, late[e].item, late[e].type, late[e].value, late[e].time);
+            out[n++] = step_make(g, late[e].item, generation_type(l, g, late[e].type),
+                                 late[e].value, late[e].time);
     }
     return n;
 }
@@ -147,23 +147,17 @@ done:
 }
 
 /* Events of the request itself, behind the others. */
-static akin_status add_request(struct live_slot *s, struct generation *g,
-                               const struct live_query *in, int64_t now, struct step *x, int32_t *n,
-                               akin_error *err)
+static void add_request(const struct live_slot *s, const struct generation *g,
+                        const struct live_query *in, int64_t now, struct step *x, int32_t *n)
 {
-    akin_status status = AKIN_OK;
     for (int64_t i = 0; i < in->n_history; i++) {
         const struct live_history_item *h = &in->history[i];
         int32_t item = catalog_find(s->l->catalog, h->item_id, strlen(h->item_id));
-        uint8_t type = LIVE_NO_TYPE;
+        int type = h->event_type && *h->event_type ? generation_type_named(g, h->event_type) : -1;
         if (item < 0)
             continue; /* nothing is known about it: it says nothing */
-        if (h->event_type && *h->event_type)
-            AKIN_TRY(type_number(s->l, h->event_type, &type, err));
-        x[(*n)++] = step_make(s->l, g, item, type, (float)h->value, h->time ? h->time : now);
+        x[(*n)++] = step_make(g, item, type, (float)h->value, h->time ? h->time : now);
     }
-done:
-    return status;
 }
 
 static akin_status seen_set(struct live_slot *s, const struct step *x, int32_t n,
@@ -214,7 +208,7 @@ akin_status asker_build(struct live_slot *s, struct generation *g, const struct 
     if (!x)
         AKIN_TRY(AKIN_E_MEMORY);
     n = merge(l, g, &base, late, n_late, x);
-    AKIN_TRY(add_request(s, g, in, now, x, &n, err));
+    add_request(s, g, in, now, x, &n);
     out->q.now = now;
     if (n > base.n || in->n_history > 0) {
         if (!g->keeps_repeats)

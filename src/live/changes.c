@@ -119,6 +119,8 @@ akin_status live_put_events(struct live *l, const json_t *body, live_done_fn don
         AKIN_FAIL(AKIN_E_LIMIT,
                   "%lld events are held beside the models (max_overlay=%lld): retrain, or raise it",
                   (long long)l->people.n_events, (long long)l->p.max_overlay);
+    /* a kind that could not be counted any more must not be acknowledged */
+    AKIN_TRY(types_add(l, c->batch.event, n, err));
     c->write.events = c->batch.event;
     c->write.is_new = c->is_new;
     c->write.done = events_done;

@@ -227,10 +227,9 @@ akin_status slot_ranker(struct live_slot *s, struct generation *g, struct ranker
                         akin_error *err);
 /* Starts a call: empties the arena, lets retired generations go. */
 void slot_begin(struct live_slot *s);
-/* Number of an event type, made if new. E_INPUT: one kind too many. */
-akin_status type_number(struct live *l, const char *name, uint8_t *out, akin_error *err);
-/* The model's number of it, -1 = unknown there. */
+/* The model's number of an event type, -1 = unknown there. */
 int generation_type(struct live *l, struct generation *g, uint8_t type);
+int generation_type_named(const struct generation *g, const char *name);
 
 /* An asker in the numbering of a generation. */
 struct live_asker {

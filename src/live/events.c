@@ -72,8 +72,7 @@ done:
     return status;
 }
 
-static akin_status event_parse(struct live *l, struct event_batch *b, json_t *object, int64_t at,
-                               akin_error *err)
+static akin_status event_parse(struct event_batch *b, json_t *object, int64_t at, akin_error *err)
 {
     static const char *const keys[] = {"event_id", "user_id", "item_id", "event_type",
                                        "value",    "time",    "context"};
@@ -125,9 +124,6 @@ static akin_status event_parse(struct live *l, struct event_batch *b, json_t *ob
         free(text);
         e->context = json_string_value(json_object_get(object, "context"));
     }
-    /* a kind that could not be counted any more must not be acknowledged */
-    uint8_t type;
-    AKIN_TRY(type_number(l, e->event_type, &type, err));
 done:
     return status;
 }
@@ -155,7 +151,7 @@ akin_status event_batch_parse(struct live *l, const json_t *body, struct event_b
     MEM_ZERO(l->ctx, out->made, n);
     out->n = n;
     for (int64_t i = 0; i < n; i++)
-        AKIN_TRY(event_parse(l, out, json_array_get(list, (size_t)i), i, err));
+        AKIN_TRY(event_parse(out, json_array_get(list, (size_t)i), i, err));
 done:
     return status;
 }

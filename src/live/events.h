@@ -19,6 +19,11 @@ akin_status event_batch_parse(struct live *l, const json_t *body, struct event_b
                               akin_error *err);
 void event_batch_free(akin_ctx *ctx, struct event_batch *b);
 
+/* Numbers for the types of all events, or of none. E_INPUT: one kind too many. */
+akin_status types_add(struct live *l, const struct store_event *events, int64_t n, akin_error *err);
+/* Number of an event type, made if new. Fails like types_add. */
+akin_status type_number(struct live *l, const char *name, uint8_t *out, akin_error *err);
+
 /* A durable event joins its person, and its item the catalogue; out: as the person holds it. */
 akin_status event_remember(struct live *l, const struct store_event *e, struct live_event *out,
                            akin_error *err);

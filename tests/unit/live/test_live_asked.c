@@ -6,6 +6,8 @@
 
 #include "live_bed.c"
 
+#include <math.h>
+
 static void test_events_checked(void **state)
 {
     static const struct {
@@ -186,12 +188,61 @@ static void test_rank_names_the_unknown(void **state)
     bed_free(b);
 }
 
+/* n events of kinds KIND-0, KIND-1, …, and a last one without an item if is_bad. */
+static akin_status tell_kinds(struct bed *b, const char *kind, int n, bool is_bad)
+{
+    struct wait w = wait_new();
+    json_t *all = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(all, json_pack("{s:s, s:s, s:o}", "user_id", "u1", "item_id", "i1",
+                                             "event_type", json_sprintf("%s-%d", kind, i)));
+    if (is_bad)
+        json_array_append_new(all, json_pack("{s:s}", "user_id", "u1"));
+    akin_status status = live_put_events(b->l, all, on_done, &w, &b->err);
+    if (status == AKIN_OK)
+        wait_for(&w);
+    json_decref(all);
+    return status;
+}
+
+/* There is room for LIVE_TYPES kinds of events: what is refused, or only asked by, takes none. */
+static void test_kinds(void **state)
+{
+    enum { KINDS = 250 };
+    struct live_history_item asked[2 * KINDS];
+    char names[2 * KINDS][16];
+    struct bed bed, *b = &bed;
+    (void)state;
+    bed_make(b, model_class_find("itemknn"), NULL);
+    for (int i = 0; i < 2 * KINDS; i++) {
+        snprintf(names[i], sizeof names[i], "asked-%d", i);
+        asked[i] = (struct live_history_item){"i1", names[i], (double)NAN, 0};
+    }
+    json_decref(ask(b, &(struct live_query){.history = asked, .n_history = 2 * KINDS, .k = 3}));
+    assert_int_equal(tell_kinds(b, "bad", KINDS, true), AKIN_E_INPUT);
+    assert_int_equal(tell_kinds(b, "many", KINDS + 1, false), AKIN_E_INPUT);
+    assert_non_null(strstr(b->err.message, "event type 'many-250': there are 250 kinds already"));
+    int64_t most = b->p.max_overlay;
+    b->p.max_overlay = KINDS - 1;
+    close_engine(b);
+    open_engine(b);
+    assert_int_equal(tell_kinds(b, "held", KINDS, false), AKIN_E_LIMIT);
+    assert_int_equal(tell_kinds(b, "good", KINDS - 1, false), AKIN_OK);
+    b->p.max_overlay = most;
+    close_engine(b);
+    open_engine(b);
+    assert_int_equal(tell_kinds(b, "last", 1, false), AKIN_OK);
+    assert_int_equal(tell_kinds(b, "over", 1, false), AKIN_E_INPUT);
+    assert_int_equal(tell_kinds(b, "good", KINDS - 1, false), AKIN_OK); /* known ones go on */
+    bed_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_checked),         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_items_questions),        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_rank_names_the_unknown),
+        cmocka_unit_test(test_rank_names_the_unknown), cmocka_unit_test(test_kinds),
     };
     printf("seed %llu\n", (unsigned long long)bed_seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
