@@ -2,7 +2,7 @@
  * Inside of the engine, shared by the files of live/ only.
  *
  * Item numbers: `item` is the catalogue's, `place` a generation's own. Locks, in the order in which
- * they may be held together: models → people shard → catalogue → types.
+ * they may be held together: models → people shard → order of people → catalogue → types.
  */
 #ifndef AKIN_LIVE_ENGINE_H
 #define AKIN_LIVE_ENGINE_H
@@ -11,6 +11,7 @@
 #include "data/ids_prefix.h"
 #include "live/experiment.h"
 #include "live/live.h"
+#include "live/people_order.h"
 #include "models/model.h"
 
 #include <pthread.h>
@@ -39,6 +40,7 @@ struct person {
     struct person *next; /* of the bucket */
     int64_t version;     /* of the list cache; rises with every event */
     int64_t erased;      /* sequence of the last erasure, 0 = none */
+    int64_t newest;      /* highest sequence of the events, 0 = none */
     struct live_event *events;
     int32_t n, cap;
     int32_t size; /* of the id */
@@ -54,6 +56,7 @@ struct people_shard {
 struct people {
     akin_ctx *ctx;
     struct people_shard shard[LIVE_SHARDS];
+    struct people_order order;
     _Atomic int64_t n_events, n_people;
 };
 akin_status people_init(akin_ctx *ctx, struct people *p, akin_error *err);
@@ -63,7 +66,7 @@ akin_status people_add(struct people *p, const char *id, size_t size, const stru
 akin_status people_erase(struct people *p, const char *id, size_t size, int64_t seq,
                          akin_error *err);
 struct person_state {
-    int64_t version, erased; /* as of struct person; zeros for strangers */
+    int64_t version, erased, newest; /* as of struct person; zeros for strangers */
 };
 struct person_state people_state(struct people *p, const char *id, size_t size);
 /* Copies the events with seq > after into the arena. *version 0, *erased 0, *n 0 for strangers. */

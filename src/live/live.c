@@ -3,7 +3,7 @@
  *
  * Cost of a start: the models (see generation.c) and one scan of the store after the oldest
  * watermark. Memory: the models and 4 bytes a user of each generation, 32 bytes an event after the
- * watermark and about 100 a person with one.
+ * watermark and about 300 a person with one.
  */
 #include "core/file.h"
 #include "core/hash.h"

@@ -175,7 +175,8 @@ akin_status live_user_similar(struct live_slot *s, const char *user_id, const st
 /* Most events within the last window_seconds (0 = all that is known): same shape, score = count. */
 akin_status live_popular(struct live_slot *s, int64_t window_seconds, const struct live_query *q,
                          struct buf *out, akin_error *err);
-/* {"items":[{"item_id","title"}],"users":["…"]}: what begins so. */
+/* {"items":[{"item_id","title"}],"users":["…"]}: what begins so; users by id, those of the default
+ * model and those with events after it. */
 akin_status live_search(struct live_slot *s, const char *text, int64_t most, struct buf *out,
                         akin_error *err);
 /* Predicted microseconds of live_recommend; what is longer belongs to a worker, not to a thread

@@ -1,5 +1,6 @@
 /*
- * People: the events that came after the models, a hash table of users in shards.
+ * People: the events that came after the models, a hash table of users in shards; beside it their
+ * order, for a search.
  *
  * Readers copy what they need under a shard's read lock, so that an answer never waits for another
  * answer and a writer never for long. Cost: a look-up and a copy of the person's events; an added
@@ -27,6 +28,7 @@ akin_status people_init(akin_ctx *ctx, struct people *p, akin_error *err)
     akin_status status = AKIN_OK;
     memset(p, 0, sizeof *p);
     p->ctx = ctx;
+    people_order_init(&p->order);
     for (int i = 0; i < LIVE_SHARDS; i++) {
         struct people_shard *s = &p->shard[i];
         MEM_ZERO(ctx, s->bucket, BUCKETS_FIRST);
@@ -39,7 +41,10 @@ done:
 
 void people_free(struct people *p)
 {
-    for (int i = 0; p->ctx && i < LIVE_SHARDS; i++) {
+    if (!p->ctx)
+        return;
+    people_order_free(p->ctx, &p->order);
+    for (int i = 0; i < LIVE_SHARDS; i++) {
         struct people_shard *s = &p->shard[i];
         if (!s->bucket)
             continue;
@@ -88,23 +93,29 @@ static void grow(akin_ctx *ctx, struct people_shard *s)
 static akin_status find_or_add(struct people *p, struct people_shard *s, uint64_t hash,
                                const char *id, size_t size, struct person **out, akin_error *err)
 {
-    struct person *x = find(s, hash, id, size);
-    if (!x) {
-        if (s->n >= s->n_buckets)
-            grow(p->ctx, s);
-        x = mem_zalloc(p->ctx, 1, (int64_t)(sizeof *x + size + 1), err);
-        if (!x)
-            return AKIN_E_MEMORY;
-        memcpy(x->id, id, size);
-        x->size = (int32_t)size;
-        struct person **head = &s->bucket[hash / LIVE_SHARDS % (uint64_t)s->n_buckets];
-        x->next = *head;
-        *head = x;
-        s->n++;
-        p->n_people++;
-    }
+    akin_status status = AKIN_OK;
+    struct person *x = NULL;
+    *out = find(s, hash, id, size);
+    if (*out)
+        goto done;
+    if (s->n >= s->n_buckets)
+        grow(p->ctx, s);
+    x = mem_zalloc(p->ctx, 1, (int64_t)(sizeof *x + size + 1), err);
+    if (!x)
+        AKIN_TRY(AKIN_E_MEMORY);
+    memcpy(x->id, id, size);
+    x->size = (int32_t)size;
+    AKIN_TRY(people_order_add(p->ctx, &p->order, x, err));
+    struct person **head = &s->bucket[hash / LIVE_SHARDS % (uint64_t)s->n_buckets];
+    x->next = *head;
+    *head = x;
+    s->n++;
+    p->n_people++;
     *out = x;
-    return AKIN_OK;
+    x = NULL;
+done:
+    mem_free(p->ctx, x);
+    return status;
 }
 
 akin_status people_add(struct people *p, const char *id, size_t size, const struct live_event *e,
@@ -132,6 +143,7 @@ akin_status people_add(struct people *p, const char *id, size_t size, const stru
     x->events[at] = *e;
     x->n++;
     x->version = e->seq > x->version ? e->seq : x->version + 1;
+    x->newest = e->seq > x->newest ? e->seq : x->newest;
     p->n_events++;
 done:
     pthread_rwlock_unlock(&s->lock);
@@ -151,6 +163,7 @@ akin_status people_erase(struct people *p, const char *id, size_t size, int64_t 
     mem_free(p->ctx, x->events);
     x->events = NULL;
     x->n = x->cap = 0;
+    x->newest = 0;
     x->erased = seq > x->erased ? seq : x->erased;
     x->version = seq > x->version ? seq : x->version + 1;
 done:
@@ -166,7 +179,8 @@ struct person_state people_state(struct people *p, const char *id, size_t size)
     pthread_rwlock_rdlock(&s->lock);
     const struct person *x = find(s, hash, id, size);
     if (x)
-        state = (struct person_state){.version = x->version, .erased = x->erased};
+        state =
+            (struct person_state){.version = x->version, .erased = x->erased, .newest = x->newest};
     pthread_rwlock_unlock(&s->lock);
     return state;
 }
@@ -205,19 +219,35 @@ done:
 static int32_t compact(struct person *x, int64_t known, int type, int64_t before)
 {
     int32_t kept = 0;
+    x->newest = 0;
     for (int32_t i = 0; i < x->n; i++) {
         const struct live_event *e = &x->events[i];
         bool is_old = e->time < before && (type < 0 || e->type == type);
-        if (e->seq > known && !is_old)
-            x->events[kept++] = *e;
+        if (e->seq <= known || is_old)
+            continue;
+        x->newest = e->seq > x->newest ? e->seq : x->newest;
+        x->events[kept++] = *e;
     }
     return kept;
+}
+
+/* People that their shard has let go of, so that nobody waits for the order under its lock. */
+static void people_drop(struct people *p, struct person *gone)
+{
+    while (gone) {
+        struct person *next = gone->next;
+        people_order_remove(p->ctx, &p->order, gone);
+        mem_free(p->ctx, gone->events);
+        mem_free(p->ctx, gone);
+        gone = next;
+    }
 }
 
 void people_forget(struct people *p, int64_t known, int type, int64_t before)
 {
     for (int i = 0; i < LIVE_SHARDS; i++) {
         struct people_shard *s = &p->shard[i];
+        struct person *gone = NULL;
         pthread_rwlock_wrlock(&s->lock);
         for (int64_t b = 0; b < s->n_buckets; b++) {
             for (struct person **at = &s->bucket[b]; *at;) {
@@ -232,12 +262,13 @@ void people_forget(struct people *p, int64_t known, int type, int64_t before)
                 }
                 /* A stranger again: lists kept for version 0 are of those without such events. */
                 *at = x->next;
-                mem_free(p->ctx, x->events);
-                mem_free(p->ctx, x);
+                x->next = gone;
+                gone = x;
                 s->n--;
                 p->n_people--;
             }
         }
         pthread_rwlock_unlock(&s->lock);
+        people_drop(p, gone);
     }
 }

@@ -188,6 +188,53 @@ static void test_rank_names_the_unknown(void **state)
     bed_free(b);
 }
 
+/* The users that a search finds, with commas. */
+static const char *users_found(struct bed *b, const char *text, int64_t most)
+{
+    static char all[256];
+    size_t i;
+    json_t *user;
+    all[0] = '\0';
+    buf_clear(&b->out);
+    OK(live_search(b->s, text, most, &b->out, &b->err));
+    json_t *x = answer(b);
+    json_array_foreach(json_object_get(x, "users"), i, user) {
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", i ? "," : "", json_string_value(user));
+    }
+    json_decref(x);
+    return all;
+}
+
+/* People whom no model knows are found as soon as an event of theirs is acknowledged. */
+static void test_search_for_newcomers(void **state)
+{
+    struct bed bed, *b = &bed;
+    struct wait w;
+    (void)state;
+    bed_make(b, model_class_find("popular"), NULL);
+    assert_string_equal(users_found(b, "u1", 3), "u1,u10,u11");
+    assert_string_equal(users_found(b, "v", 3), "");
+    tell(b, "u10", "i1"); /* known to both: once */
+    tell(b, "u1-new", "i1");
+    tell(b, "u101x", "i1");
+    tell(b, "visitor", "i1");
+    assert_string_equal(users_found(b, "u1", 4), "u1,u1-new,u10,u101x");
+    assert_string_equal(users_found(b, "u1", 2), "u1,u1-new");
+    assert_string_equal(users_found(b, "v", 3), "visitor");
+    erase_user(b, "visitor", &w);
+    erase_user(b, "u1", &w);
+    erase_user(b, "u10", &w);
+    tell(b, "u10", "i2"); /* came back after it was erased */
+    for (int round = 0; round < 2; round++) {
+        assert_string_equal(users_found(b, "v", 3), "");
+        assert_string_equal(users_found(b, "u1", 3), "u1-new,u10,u101x");
+        close_engine(b);
+        open_engine(b);
+    }
+    bed_free(b);
+}
+
 /* n events of kinds KIND-0, KIND-1, …, and a last one without an item if is_bad. */
 static akin_status tell_kinds(struct bed *b, const char *kind, int n, bool is_bad)
 {
@@ -243,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_events_checked),         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_items_questions),        cmocka_unit_test(test_cache),
         cmocka_unit_test(test_rank_names_the_unknown), cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_search_for_newcomers),
     };
     printf("seed %llu\n", (unsigned long long)bed_seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
