@@ -12,7 +12,8 @@
  * Kept blocks go as soon as they would lift `held` over the largest `used` ever, over the limit,
  * or when the system has no more: keeping never makes a process larger than its peak.
  *
- * Cost: a malloc and three relaxed atomics a small block; for large ones (mem_large.c) a lock.
+ * Cost: a malloc and four atomics a small block; for large ones (mem_large.c) a lock.
+ * A block has a count of its owners (mem_share): the last mem_free is the one that counts.
  * Growing a large block moves page tables (mremap), not bytes, and never holds both copies.
  */
 #include "core/mem_impl.h"
@@ -248,6 +249,9 @@ void mem_free(akin_ctx *ctx, void *p)
     struct mem *mem = ctx->mem;
     struct mem_head *head = head_of(p);
     int64_t total = head->total;
+    /* acq_rel: what the others read of it comes before its end */
+    if (atomic_fetch_sub_explicit(&head->n_owners, 1, memory_order_acq_rel) > 1)
+        return;
     mem_uncount(mem, total);
     if (head->large) {
         large_keep(mem, head);
@@ -259,6 +263,14 @@ void mem_free(akin_ctx *ctx, void *p)
     }
 }
 
+void *mem_share(const void *p)
+{
+    void *block = (void *)(uintptr_t)p;
+    if (block)
+        atomic_fetch_add_explicit(&head_of(block)->n_owners, 1, memory_order_relaxed);
+    return block;
+}
+
 void *mem_resize(akin_ctx *ctx, void *p, int64_t n, int64_t size, akin_error *err)
 {
     if (!p)
@@ -266,7 +278,8 @@ void *mem_resize(akin_ctx *ctx, void *p, int64_t n, int64_t size, akin_error *er
     struct mem *mem = ctx->mem;
     struct mem_head *head = head_of(p);
     int64_t bytes = 0;
-    if (mem_bytes(n, size, &bytes) && head->large && bytes >= MEM_LARGE) {
+    bool is_shared = atomic_load_explicit(&head->n_owners, memory_order_relaxed) > 1;
+    if (mem_bytes(n, size, &bytes) && head->large && !is_shared && bytes >= MEM_LARGE) {
         if (mem_shall_fail(mem)) {
             fail_lack(mem, bytes, err);
             return NULL;

@@ -29,11 +29,16 @@ void mem_fail_at(struct mem *mem, int64_t n);
  * n elements of size bytes; n >= 0; n = 0 gives a valid pointer. mem_alloc: not cleared.
  * NULL on overflow, limit or lack, and err says which (E_MEMORY).
  * mem_free(ctx, NULL) is allowed. mem_resize keeps the smaller part; on failure p stays valid.
+ *
+ * mem_share makes the caller one more owner of a block that nobody writes any more (NULL allowed):
+ * each owner frees it, the last of them ends it. It is counted once. Cannot fail. An owner that
+ * resizes it gets a copy of its own.
  */
 void *mem_alloc(akin_ctx *ctx, int64_t n, int64_t size, akin_error *err);
 void *mem_zalloc(akin_ctx *ctx, int64_t n, int64_t size, akin_error *err);
 void *mem_resize(akin_ctx *ctx, void *p, int64_t n, int64_t size, akin_error *err);
 void mem_free(akin_ctx *ctx, void *p);
+void *mem_share(const void *p);
 char *mem_strdup(akin_ctx *ctx, const char *text, akin_error *err);
 
 /* Within the house pattern (status, err, done): allocate or leave with E_MEMORY. */

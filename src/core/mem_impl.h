@@ -18,7 +18,8 @@ struct mem_head {
     int64_t total;  /* bytes held, header and padding included */
     uint32_t magic; /* catches foreign pointers and overruns from below */
     uint32_t large;
-    unsigned char pad[MEM_LINE - 32];
+    _Atomic int32_t n_owners; /* mem_share */
+    unsigned char pad[MEM_LINE - 36];
 };
 _Static_assert(sizeof(struct mem_head) == MEM_LINE, "the header is one line");
 
@@ -51,6 +52,7 @@ static inline void *mem_head_set(void *p, void *base, int64_t size, int64_t tota
     head->total = total;
     head->magic = MEM_MAGIC;
     head->large = large;
+    atomic_init(&head->n_owners, 1);
     return p;
 }
 

@@ -90,6 +90,7 @@ static struct mem_head *kept_take(struct mem *mem, int64_t total)
     if (best >= 0) {
         head = kept_remove(mem, best);
         head->magic = MEM_MAGIC;
+        atomic_init(&head->n_owners, 1);
     }
     pthread_mutex_unlock(&mem->lock);
     return head;

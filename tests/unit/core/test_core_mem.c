@@ -274,6 +274,63 @@ static void test_threads(void **state)
     test_ctx_done(ctx);
 }
 
+/* Counted once, ended by the last owner, and never moved under the others. */
+static void test_share(void **state)
+{
+    akin_ctx *ctx = *state;
+    static const int64_t sizes[] = {1000, 5 * MIB}; /* malloc's; a map that is kept for reuse */
+    for (size_t s = 0; s < 2; s++) {
+        int64_t n = sizes[s], before = mem_used(ctx->mem);
+        unsigned char *p = mem_alloc(ctx, n, 1, NULL);
+        memset(p, 0x5a, (size_t)n);
+        int64_t used = mem_used(ctx->mem);
+        assert_ptr_equal(mem_share(p), p);
+        assert_ptr_equal(mem_share(p), p);
+        assert_int_equal(mem_used(ctx->mem), used);
+        mem_free(ctx, p);
+        assert_int_equal(mem_used(ctx->mem), used);
+        unsigned char *own = mem_resize(ctx, p, n + n / 8, 1, NULL);
+        assert_ptr_not_equal(own, p);
+        memset(own, 0, (size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            if (p[i] != 0x5a)
+                fail_msg("byte %lld changed under another owner", (long long)i);
+        mem_free(ctx, own);
+        assert_int_equal(mem_used(ctx->mem), used);
+        mem_free(ctx, p);
+        assert_int_equal(mem_used(ctx->mem), before);
+        /* whoever gets the block next is its only owner */
+        p = mem_alloc(ctx, n, 1, NULL);
+        mem_free(ctx, p);
+        assert_int_equal(mem_used(ctx->mem), before);
+    }
+    assert_null(mem_share(NULL));
+}
+
+static akin_status share_and_free(void *arg, int64_t block, int worker, akin_error *err)
+{
+    (void)block, (void)worker, (void)err;
+    void **shared = arg;
+    for (int i = 0; i < 1000; i++)
+        mem_free(shared[0], mem_share(shared[1]));
+    return AKIN_OK;
+}
+
+static void test_share_threads(void **state)
+{
+    (void)state;
+    akin_error err;
+    akin_ctx *ctx = test_ctx_new(4, 0);
+    int64_t before = mem_used(ctx->mem);
+    void *shared[2] = {ctx, mem_alloc(ctx, 100, 1, NULL)};
+    int64_t used = mem_used(ctx->mem);
+    assert_int_equal(par_for(ctx, 24, share_and_free, shared, &err), AKIN_OK);
+    assert_int_equal(mem_used(ctx->mem), used);
+    mem_free(ctx, shared[1]);
+    assert_int_equal(mem_used(ctx->mem), before);
+    test_ctx_done(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +344,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_grow, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_fail_at, test_setup, test_teardown),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test_setup_teardown(test_share, test_setup, test_teardown),
+        cmocka_unit_test(test_share_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
