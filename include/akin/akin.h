@@ -255,6 +255,8 @@ typedef struct akin_model akin_model;
 
 /*
  * Trains a model.
+ *   ds       made with ctx; may be freed afterwards: the model keeps what it needs of it, which is
+ *            the same memory, not a copy
  *   name     see `akin models`
  *   params   JSON object of its parameters (`akin params NAME`), NULL for the defaults; the keys
  *            `positive`, `event_weights` and `half_life_days` set the feedback rule

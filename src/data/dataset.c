@@ -1,5 +1,5 @@
 /*
- * The dataset: its end, its sums and the few questions that everyone asks of it.
+ * The dataset: its owners and its end, its sums and the few questions that everyone asks of it.
  *
  * Cost: one pass over the arrays that a question needs.
  * Not done: caching of answers; a dataset is immutable and shared, its askers keep what they need.
@@ -32,9 +32,17 @@ done:
     return status;
 }
 
+struct dataset *dataset_share(const struct dataset *ds)
+{
+    struct dataset *owned = (struct dataset *)(uintptr_t)ds; /* its events stay as they are */
+    __atomic_add_fetch(&owned->n_shares, 1, __ATOMIC_RELAXED);
+    return owned;
+}
+
 void dataset_free(struct dataset *ds)
 {
-    if (!ds)
+    /* acq_rel: what the others read of it comes before its end */
+    if (!ds || __atomic_fetch_sub(&ds->n_shares, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     akin_ctx *ctx = ds->ctx;
     ids_free(ctx, &ds->users);

@@ -49,11 +49,17 @@ struct dataset {
     json_t *card;           /* owned: provenance, cleaning report, split, options */
     bool is_owned;          /* event and tag arrays, types, tag_vocab: mem blocks, else mapped */
     struct container *file; /* owned, or NULL */
+    int32_t n_shares;       /* owners beside the first; only dataset_share and _free touch it */
 };
 
 /* An empty owned dataset with an empty card, for those who fill one; dataset_free it. */
 akin_status dataset_new(akin_ctx *ctx, struct dataset **out, akin_error *err);
-/* Frees everything; NULL allowed. */
+/*
+ * One more owner of ds: what it holds, mapped or not, stays until the last of them calls
+ * dataset_free. Cannot fail. Threads: any.
+ */
+struct dataset *dataset_share(const struct dataset *ds);
+/* Gives up one's part; the last owner's call frees everything. NULL allowed. */
 void dataset_free(struct dataset *ds);
 akin_status dataset_save(const struct dataset *ds, const char *path, akin_error *err);
 akin_status dataset_load(akin_ctx *ctx, const char *path, struct dataset **out, akin_error *err);

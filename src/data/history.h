@@ -17,8 +17,7 @@ struct histories {
     const float *value;  /* raw values, NULL = implicit */
     const int64_t *time; /* NULL = none */
     const uint8_t *type; /* NULL = one type */
-    bool is_owned;       /* all arrays are mem blocks of ours */
-    bool owns_weight;    /* weight is, also when the others are borrowed */
+    bool owns_weight; /* weight is a mem block, perhaps of several owners; the rest is borrowed */
 };
 
 /* One history, borrowed. */
@@ -46,8 +45,9 @@ static inline struct history histories_of(const struct histories *h, int64_t use
  */
 akin_status histories_build(akin_ctx *ctx, const struct dataset *ds, const struct feedback *f,
                             struct histories *out, akin_error *err);
-akin_status histories_copy(akin_ctx *ctx, const struct histories *h, struct histories *out,
-                           akin_error *err);
+/* The same histories once more, to be freed on their own: the weights are shared, the event arrays
+ * borrowed from where h borrows them. */
+struct histories histories_share(const struct histories *h);
 void histories_free(akin_ctx *ctx, struct histories *h);
 akin_status histories_save(struct container_writer *w, const char *prefix,
                            const struct histories *h, akin_error *err);

@@ -1,9 +1,9 @@
 /*
- * Histories as owned arrays and as sections of a file: PREFIX.ptr, .item, .weight, .value, .time,
- * .type; absent ones are NULL. Loading borrows from the map and checks every offset, item and
- * weight, so that models may index with them.
+ * The end of histories, and histories as sections of a file: PREFIX.ptr, .item, .weight, .value,
+ * .time, .type; absent ones are NULL. Loading borrows from the map and checks every offset, item
+ * and weight, so that models may index with them.
  *
- * Cost: a copy, a write, or one parallel pass over the events.
+ * Cost: a write, or one parallel pass over the events.
  */
 #include "data/history.h"
 
@@ -16,65 +16,21 @@
 
 enum { BLOCK = 1 << 16 };
 
-static void *writable(const void *p)
-{
-    return (void *)(uintptr_t)p;
-}
-
 void histories_free(akin_ctx *ctx, struct histories *h)
 {
     if (!h)
         return;
-    if (h->is_owned || h->owns_weight)
-        mem_free(ctx, writable(h->weight));
-    if (h->is_owned) {
-        mem_free(ctx, writable(h->ptr));
-        mem_free(ctx, writable(h->item));
-        mem_free(ctx, writable(h->value));
-        mem_free(ctx, writable(h->time));
-        mem_free(ctx, writable(h->type));
-    }
+    if (h->owns_weight)
+        mem_free(ctx, (void *)(uintptr_t)h->weight);
     memset(h, 0, sizeof *h);
 }
 
-static akin_status copy_array(akin_ctx *ctx, const void *from, int64_t n, int64_t size, void **out,
-                              akin_error *err)
+struct histories histories_share(const struct histories *h)
 {
-    *out = NULL;
-    if (!from)
-        return AKIN_OK;
-    *out = mem_alloc(ctx, n, size, err);
-    if (!*out)
-        return AKIN_E_MEMORY;
-    if (n > 0)
-        memcpy(*out, from, (size_t)(n * size));
-    return AKIN_OK;
-}
-
-akin_status histories_copy(akin_ctx *ctx, const struct histories *h, struct histories *out,
-                           akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct histories copy = {.n_users = h->n_users, .is_owned = true};
-    int64_t n = h->ptr[h->n_users];
-    void *p;
-    AKIN_TRY(copy_array(ctx, h->ptr, h->n_users + 1, (int64_t)sizeof *h->ptr, &p, err));
-    copy.ptr = p;
-    AKIN_TRY(copy_array(ctx, h->item, n, (int64_t)sizeof *h->item, &p, err));
-    copy.item = p;
-    AKIN_TRY(copy_array(ctx, h->weight, n, (int64_t)sizeof *h->weight, &p, err));
-    copy.weight = p;
-    AKIN_TRY(copy_array(ctx, h->value, n, (int64_t)sizeof *h->value, &p, err));
-    copy.value = p;
-    AKIN_TRY(copy_array(ctx, h->time, n, (int64_t)sizeof *h->time, &p, err));
-    copy.time = p;
-    AKIN_TRY(copy_array(ctx, h->type, n, (int64_t)sizeof *h->type, &p, err));
-    copy.type = p;
-    *out = copy;
-    memset(&copy, 0, sizeof copy);
-done:
-    histories_free(ctx, &copy);
-    return status;
+    struct histories out = *h;
+    if (h->owns_weight)
+        out.weight = mem_share(h->weight);
+    return out;
 }
 
 static akin_status save_array(struct container_writer *w, const char *prefix, const char *name,

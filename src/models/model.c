@@ -2,9 +2,10 @@
  * A model's life: create (parameters), fit (what every artifact carries, then the algorithm),
  * scorer and queries, free. Files are model_io.c.
  *
- * Cost: a copy of ids, tables and histories beside what the algorithm itself takes; the dataset
- * may be freed after a fit. Not done here: stopping early, validation, progress of several models
- * (train/).
+ * Ids, tables and histories are not copied: a fitted model is one more owner of its dataset, a
+ * loaded one maps its file. Cost: what the algorithm itself takes; a fitted model keeps the whole
+ * dataset, also what it has no use for (event tables, who tagged). Not done here: stopping early,
+ * validation, progress of several models (train/).
  */
 #include "models/model.h"
 
@@ -46,37 +47,20 @@ void model_free(struct model *m)
     mem_free(ctx, m->self);
     mem_free(ctx, m->params);
     arena_free(&m->arena);
-    ids_free(ctx, &m->users);
-    ids_free(ctx, &m->items);
-    table_free(ctx, &m->item_table);
     item_tags_free(ctx, &m->tags);
-    table_free(ctx, &m->user_table);
     histories_free(ctx, &m->hist);
-    if (!m->file) { /* else both are views into it */
-        model_free_array(ctx, m->types.off);
-        model_free_array(ctx, m->types.bytes);
-    }
     mem_free(ctx, m->item_count);
     feedback_free(m->feedback);
     json_decref(m->card);
+    if (!m->data) { /* else all three are the dataset's */
+        ids_free(ctx, &m->users);
+        ids_free(ctx, &m->items);
+        table_free(ctx, &m->item_table);
+        table_free(ctx, &m->user_table);
+    }
+    dataset_free(m->data);
     container_close(m->file);
     mem_free(ctx, m);
-}
-
-static akin_status table_copy(akin_ctx *ctx, const struct table *from, struct table *to,
-                              akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int32_t *map = NULL;
-    if (from->n_cols == 0)
-        goto done;
-    MEM_NEW(ctx, map, from->n_rows);
-    for (int64_t i = 0; i < from->n_rows; i++)
-        map[i] = (int32_t)i;
-    AKIN_TRY(table_remap(ctx, from, map, from->n_rows, to, err));
-done:
-    mem_free(ctx, map);
-    return status;
 }
 
 static akin_status feedback_copy(akin_ctx *ctx, const struct feedback *from,
@@ -110,17 +94,28 @@ done:
     return status;
 }
 
-static akin_status common_copy(struct model *m, const struct train_view *tv, akin_error *err)
+/* A table of no columns has no rows in a model file either. */
+static struct table table_or_none(const struct table *t)
+{
+    return t->n_cols > 0 ? *t : (struct table){0};
+}
+
+static akin_status common_take(struct model *m, const struct train_view *tv, akin_error *err)
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = m->ctx;
     const struct dataset *ds = tv->ds;
-    AKIN_TRY(ids_copy(ctx, &ds->users, &m->users, err));
-    AKIN_TRY(ids_copy(ctx, &ds->items, &m->items, err));
-    AKIN_TRY(table_copy(ctx, &ds->item_table, &m->item_table, err));
-    AKIN_TRY(table_copy(ctx, &ds->user_table, &m->user_table, err));
-    AKIN_TRY(histories_copy(ctx, &tv->hist, &m->hist, err));
-    AKIN_TRY(strtab_copy(ctx, &ds->types, &m->types, err));
+    if (ds->ctx != ctx)
+        AKIN_FAIL(AKIN_E_ARG,
+                  "%s: the dataset belongs to another context; open it with the model's own",
+                  m->cls->name);
+    m->data = dataset_share(ds);
+    m->users = ds->users;
+    m->items = ds->items;
+    m->item_table = table_or_none(&ds->item_table);
+    m->user_table = table_or_none(&ds->user_table);
+    m->types = ds->types;
+    m->hist = histories_share(&tv->hist);
     AKIN_TRY(item_tags_build(ctx, ds, &m->tags, err));
     AKIN_TRY(feedback_copy(ctx, tv->feedback, &m->types, &m->feedback, err));
     MEM_NEW(ctx, m->item_count, ds->items.n);
@@ -139,12 +134,12 @@ akin_status model_fit(struct model *m, const struct train_view *tv, const struct
 {
     akin_status status = AKIN_OK;
     static const struct fit_control none = {0};
-    if (m->card)
+    if (m->card || m->data)
         AKIN_FAIL(AKIN_E_ARG, "%s: this model is fitted already; make a new one", m->cls->name);
     if (ctl && ctl->warm && ctl->warm->cls != m->cls)
         AKIN_FAIL(AKIN_E_ARG, "%s: cannot start from a model of type %s", m->cls->name,
                   ctl->warm->cls->name);
-    AKIN_TRY(common_copy(m, tv, err));
+    AKIN_TRY(common_take(m, tv, err));
     AKIN_TRY(m->cls->fit(m, tv, ctl ? ctl : &none, err));
 done:
     return status;

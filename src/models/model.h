@@ -66,6 +66,9 @@ struct model {
     struct arena arena; /* owns texts and lists of params */
     void *params;       /* parsed, owned */
     void *self;         /* owned */
+    /* Whose arrays the model looks at, owned; of these two it has the one that it came from. */
+    struct dataset *data;   /* shared with whoever fitted the model */
+    struct container *file; /* of a model that was loaded */
     /* What every artifact carries, so that a model file is self-contained. */
     struct ids users, items;
     struct table item_table, user_table;
@@ -79,7 +82,6 @@ struct model {
     enum time_kind time_kind;
     int64_t watermark;
     json_t *card; /* owned: data fingerprint, parameters, metrics, seed, build */
-    struct container *file;
 };
 
 /* The registry; NULL past the end, or for an unknown name. */
@@ -91,7 +93,12 @@ akin_status model_class_get(const char *name, const struct model_class **out, ak
 /* An unfitted model with parsed parameters. params: JSON object or NULL. */
 akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
                          struct model **out, akin_error *err);
-/* Copies ids, tables, histories, feedback from the view, then runs cls->fit. */
+/*
+ * Takes ids, tables and histories of the view's dataset, whose owner the model becomes beside the
+ * caller (dataset_share), and copies what is small; then runs cls->fit. Afterwards the view and the
+ * caller's part of the dataset may be freed. Fails: E_ARG (fitted already; a dataset of another
+ * context), what the fit fails by.
+ */
 akin_status model_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
                       akin_error *err);
 akin_status model_save(const struct model *m, const char *path, akin_error *err);

@@ -19,7 +19,8 @@ struct train_options {
 };
 
 /*
- * Trains a model on ds (borrowed; may be freed afterwards).
+ * Trains a model on ds, which must be of ctx. The model becomes one more owner of it: the caller
+ * may free its part afterwards.
  *
  * Feedback keys in params go before those in feedback. With early_metric a validation part is
  * carved from ds, a first fit finds the number of epochs, and the model that comes back is fitted

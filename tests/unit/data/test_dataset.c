@@ -107,6 +107,32 @@ static void test_save_load(void **state)
     dataset_free(ds);
 }
 
+/* Whoever ends its part first, the others keep all of it: arrays of memory and of a file. */
+static void test_share(void **state)
+{
+    (void)state;
+    struct dataset *whole = make();
+    assert_int_equal(dataset_save(whole, path, NULL), AKIN_OK);
+    int64_t before = mem_used(ctx->mem);
+    for (int mapped = 0; mapped < 2; mapped++) {
+        struct dataset *ds = NULL;
+        if (mapped)
+            assert_int_equal(dataset_load(ctx, path, &ds, NULL), AKIN_OK);
+        else
+            ds = make();
+        int64_t used = mem_used(ctx->mem);
+        struct dataset *part = dataset_share(ds);
+        assert_ptr_equal(part, ds);
+        assert_int_equal(mem_used(ctx->mem), used);
+        dataset_free(ds);
+        same_dataset(whole, part);
+        assert_int_equal(mem_used(ctx->mem), used);
+        dataset_free(part);
+        assert_int_equal(mem_used(ctx->mem), before);
+    }
+    dataset_free(whole);
+}
+
 /* Nothing but users, items and which met which. */
 static void test_bare(void **state)
 {
@@ -338,7 +364,7 @@ int main(void)
         cmocka_unit_test(test_save_load),      cmocka_unit_test(test_bare),
         cmocka_unit_test(test_save_refuses),   cmocka_unit_test(test_subset),
         cmocka_unit_test(test_subset_catalog), cmocka_unit_test(test_subset_threads),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_out_of_memory),  cmocka_unit_test(test_share),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

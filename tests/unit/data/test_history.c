@@ -197,7 +197,7 @@ static void test_file(void **state)
     struct feedback *f = rule(ds, "value >= 2", 30);
     struct histories h, copy, back;
     assert_int_equal(histories_build(ctx, ds, f, &h, &err), AKIN_OK);
-    assert_int_equal(histories_copy(ctx, &h, &copy, &err), AKIN_OK);
+    copy = histories_share(&h);
     struct container_writer *w = NULL;
     assert_int_equal(container_create(ctx, path, CONTAINER_MODEL, &w, &err), AKIN_OK);
     assert_int_equal(histories_save(w, "hist", &copy, &err), AKIN_OK);
@@ -262,7 +262,7 @@ static void test_memory(void **state)
         mem_fail_at(ctx->mem, n);
         akin_status status = histories_build(ctx, ds, f, &h, &err);
         if (status == AKIN_OK)
-            status = histories_copy(ctx, &h, &copy, &err);
+            copy = histories_share(&h);
         if (status == AKIN_OK)
             status = histories_matrix(ctx, &copy, ds->items.n, &m, &err);
         mem_fail_at(ctx->mem, 0);
