@@ -13,7 +13,7 @@ struct train_view {
     const struct feedback *feedback;
     struct histories hist; /* all events, oldest first, with weights */
     struct csr by_user;    /* (n_users, n_items) folded positive weights */
-    struct csr by_item;    /* its transpose */
+    struct csr by_item;    /* its transpose; val may be the same block */
     int32_t *item_count;   /* (n_items) users with a positive on the item */
     struct comm *comm;
     struct comm self_comm;
@@ -28,6 +28,13 @@ struct train_view {
 akin_status train_view_build(akin_ctx *ctx, const struct dataset *ds, const struct feedback *f,
                              struct comm *comm, struct train_view *out, akin_error *err);
 void train_view_free(struct train_view *tv);
+/*
+ * Bytes that building and holding a view of n_events by so many users and items will take under
+ * rule p, as if all events were positives of distinct pairs: repeated ones make weights differ,
+ * which takes up to 4 bytes an event more. For `akin plan`.
+ */
+double train_view_estimate(const struct feedback_params *p, int64_t n_events, int64_t n_users,
+                           int64_t n_items);
 /* Users of a shard: [lo, hi). */
 void train_view_shard(const struct train_view *tv, int shard, int64_t *lo, int64_t *hi);
 

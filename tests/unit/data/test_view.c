@@ -210,6 +210,63 @@ static void test_threads(void **state)
     }
 }
 
+/* Every user with every item, once. */
+static struct dataset *full_grid(akin_ctx *ctx, int n_users, int n_items)
+{
+    static char names[400][8];
+    struct row *rows = calloc((size_t)(n_users * n_items), sizeof *rows);
+    assert_non_null(rows);
+    assert_true(n_users + n_items <= 400);
+    for (int i = 0; i < n_users + n_items; i++)
+        snprintf(names[i], sizeof names[i], "%c%d", i < n_users ? 'u' : 'i', i % 1000);
+    for (int r = 0; r < n_users * n_items; r++)
+        rows[r] = (struct row){names[r / n_items], names[n_users + r % n_items], (float)(1 + r % 5),
+                               1000000000 + r, 0};
+    struct dataset *ds = fix_dataset(ctx, rows, n_users * n_items, FIX_VALUES | FIX_TIMES, NULL);
+    free(rows);
+    return ds;
+}
+
+/* Level weights are kept once, others twice; both ways round they are the transpose's, and what is
+ * predicted for plan is what it takes. */
+static void test_level_weights(void **state)
+{
+    (void)state;
+    static const struct {
+        struct feedback_params rule;
+        bool is_level;
+    } cases[] = {{{0}, true}, {{.positive = "value >= 1"}, true}, {{.half_life_days = 1.0}, false}};
+    akin_ctx *ctx = fix_ctx(1, 1);
+    akin_error err;
+    struct dataset *ds = full_grid(ctx, 180, 220);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct feedback *f = NULL;
+        struct train_view tv;
+        struct csr want;
+        assert_int_equal(
+            feedback_create(ctx, &cases[i].rule, &ds->types, dataset_newest(ds), &f, &err),
+            AKIN_OK);
+        int64_t before = mem_used(ctx->mem);
+        mem_peak_reset(ctx->mem);
+        assert_int_equal(train_view_build(ctx, ds, f, NULL, &tv, &err), AKIN_OK);
+        double took = (double)(mem_peak(ctx->mem) - before);
+        double told = train_view_estimate(&cases[i].rule, ds->n_events, ds->users.n, ds->items.n);
+        assert_true(took > 0.8 * told && took < 1.1 * told);
+        assert_true((tv.by_item.val == tv.by_user.val) == cases[i].is_level);
+        assert_int_equal(csr_transpose(ctx, &tv.by_user, &want, &err), AKIN_OK);
+        assert_memory_equal(tv.by_item.ptr, want.ptr, (size_t)(want.n_rows + 1) * 8);
+        assert_memory_equal(tv.by_item.col, want.col, (size_t)ds->n_events * 4);
+        assert_memory_equal(tv.by_item.val, want.val, (size_t)ds->n_events * 4);
+        csr_free(ctx, &want);
+        train_view_free(&tv);
+        assert_int_equal(mem_used(ctx->mem), before);
+        feedback_free(f);
+    }
+    dataset_free(ds);
+    assert_int_equal(mem_used(ctx->mem), 0);
+    ctx_free(ctx);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -248,7 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_by_hand), cmocka_unit_test(test_test_by_hand),
         cmocka_unit_test(test_given_since),   cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_level_weights), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
