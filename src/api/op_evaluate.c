@@ -423,6 +423,8 @@ static akin_status evaluate_run(struct op_call *call, json_t **result, akin_erro
             goto done;
         }
         AKIN_TRY(dataset_split(whole, &spec, &train, &test, err));
+        dataset_free(whole); /* else it lies beside its parts at the peak */
+        whole = NULL;
     }
     AKIN_TRY(evaluate_once(&s, train, test, result, err));
 done:

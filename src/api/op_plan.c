@@ -42,8 +42,30 @@ done:
     return status;
 }
 
+/* The feedback rule among the parameters of a stage. */
+static akin_status read_feedback(struct op_call *call, const json_t *params,
+                                 struct feedback_params *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    json_t *given = json_object();
+    bool ok = given != NULL;
+    for (size_t i = 0; ok && i < feedback_n_params; i++) {
+        json_t *value = json_object_get(params, feedback_param_rows[i].name);
+        ok = !value || json_object_set(given, feedback_param_rows[i].name, value) == 0;
+    }
+    if (!ok)
+        AKIN_FAIL(AKIN_E_MEMORY, "plan: out of memory");
+    AKIN_TRY(param_parse("feedback", feedback_param_rows, feedback_n_params, given, &call->arena,
+                         out, err));
+done:
+    json_decref(given);
+    return status;
+}
+
 /* Sustained rate of the fit kernels on one core, flop/s; low on purpose. */
 static const double FLOPS_PER_CORE = 2.5e10;
+/* The program and its libraries before it reads anything. */
+static const double PROGRAM_BYTES = 1e7;
 
 struct totals {
     double bytes, seconds, disk;
@@ -82,13 +104,19 @@ static akin_status plan_train(struct op_call *call, const struct stage *s,
     akin_status status = AKIN_OK;
     const struct model_class *cls;
     struct model *m = NULL;
+    struct feedback_params rule;
     double bytes = 0, flops = 0;
     AKIN_TRY(model_class_get(json_text(s->params, "model", ""), &cls, err));
     AKIN_TRY(model_create(call->ctx, cls, json_object_get(s->params, "set"), &m, err));
     if (cls->estimate)
         cls->estimate(m->params, data->n_users, data->n_items, data->n_rows, &bytes, &flops);
-    /* What train_view and the artifact's copy of the histories take. */
-    double view = (double)data->n_rows * 44 + (double)(data->n_users + data->n_items) * 48;
+    AKIN_TRY(read_feedback(call, s->params, &rule, err));
+    /* The dataset is mapped and shared by view and model: its pages are resident, once, and once
+     * more in the two parts that early stopping cuts it into. */
+    double copies = json_object_get(s->params, "early_stopping") ? 2 : 1;
+    double view = PROGRAM_BYTES + copies * (double)data->dataset_bytes +
+                  train_view_estimate(&rule, data->n_rows, data->n_users, data->n_items) +
+                  4.0 * (double)data->n_items;
     double disk = (double)data->n_rows * 20 + (double)data->n_items * 4 * 64;
     add_row(rows, totals, "train", s->name, view + bytes,
             flops / (FLOPS_PER_CORE * par_workers(call->ctx)), disk);
