@@ -225,7 +225,7 @@ static void test_every_step_may_fail(void **state)
         mem_free(b->ctx, old);
     }
     /* the folder is gone, or is none */
-    char command[256];
+    char command[1024];
     snprintf(command, sizeof command, "rm -r %s/r/work; touch %s/r/work", b->dir, b->dir);
     assert_int_equal(system(command), 0);
     OK(submit(b, "retrain", NULL));
