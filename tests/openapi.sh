@@ -1,8 +1,9 @@
 #!/bin/sh
 # The server against its own OpenAPI document, with schemathesis: every route gets requests that the
 # document allows and some that it does not; answers must have a status, a type and a shape that it
-# names, and none is a server's error. tests/openapi.sh [EXAMPLES of a route]. Exit 77: no schemathesis
-# here; it is fetched once into AKIN_OPENAPI_TOOLS (build/openapi).
+# names, and none is a server's error. And against a client that a generator makes of it, after
+# openapi-spec-validator has found nothing. tests/openapi.sh [EXAMPLES of a route]. Exit 77: these
+# tools are not here; they are fetched once into AKIN_OPENAPI_TOOLS (build/openapi).
 set -eu
 cd "$(dirname "$0")/.."
 tools=${AKIN_OPENAPI_TOOLS:-build/openapi}
@@ -10,11 +11,13 @@ case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
 examples=${1:-60}
 [ -n "${AKIN_PROGRAM:-}" ] || tools/build.sh
 akin=${AKIN_PROGRAM:-$PWD/build/akin}
-if ! "$tools/venv/bin/schemathesis" --version >/dev/null 2>&1; then
+bin=$tools/venv/bin
+if ! { "$bin/schemathesis" --version && "$bin/openapi-spec-validator" --help &&
+    "$bin/openapi-python-client" --version; } >/dev/null 2>&1; then
     mkdir -p "$tools"
-    if ! { python3 -m venv "$tools/venv" && "$tools/venv/bin/pip" install -q 'schemathesis>=4,<5'; } \
-        >"$tools/setup.log" 2>&1; then
-        echo "SKIP: schemathesis cannot be installed (see $tools/setup.log)"
+    if ! { python3 -m venv "$tools/venv" && "$bin/pip" install -q 'schemathesis>=4,<5' \
+        'openapi-spec-validator>=0.7' 'openapi-python-client>=0.24'; } >"$tools/setup.log" 2>&1; then
+        echo "SKIP: schemathesis and a generator cannot be installed (see $tools/setup.log)"
         exit 77
     fi
 fi
@@ -41,14 +44,22 @@ mkfifo "$work/address"
     --store "sqlite:$work/akin.db" --listen 127.0.0.1:0 >"$work/address" 2>"$work/serve.log" &
 server=$!
 read -r url <"$work/address"
-code=0
+code=0 client=0
+here=$PWD
 cd "$work"
+# The document as a file, and a client of it: before examples have changed what is served.
+curl -sf "$url/v1/openapi.json" -o openapi.json || client=1
+"$bin/openapi-spec-validator" openapi.json || client=1
+PATH="$bin:$PATH" "$bin/openapi-python-client" generate --path openapi.json --meta none \
+    --fail-on-warning --output-path akin_client >generated 2>&1 || { client=1 && cat generated; }
+"$bin/python" "$here/tests/openapi_client.py" "$work" "$url" "$key" || client=1
+[ "$client" = 0 ] && echo "a generated client: every route, and calls of each kind"
 printf '[parameters]\n"path.id" = "1"\n"path.name" = "ials"\n' >known.toml
 # attempt CONFIG OPTION...: the ids of a run are the examples' own, or those of CONFIG
 attempt() {
     config=$1
     shift
-    "$tools/venv/bin/schemathesis" --config-file "$config" run "$url/v1/openapi.json" \
+    "$bin/schemathesis" --config-file "$config" run "$url/v1/openapi.json" \
         --header "X-Api-Key: $key" --checks "$checks" --phases examples,coverage,fuzzing --seed 1 \
         --no-shrink --continue-on-failure --suppress-health-check all --warnings off \
         --request-timeout 30 "$@" >out 2>&1 || code=1
@@ -63,5 +74,6 @@ kill -0 "$server" || code=1
 kill "$server"
 wait "$server" || code=1
 server=
-[ "$code" = 0 ] && echo "1 passed, 0 failed" || echo "0 passed, 1 failed"
-exit "$code"
+failed=$((code + client))
+echo "$((2 - failed)) passed, $failed failed"
+[ "$failed" = 0 ]

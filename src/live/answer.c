@@ -98,7 +98,7 @@ static struct cache_key key_of(struct live *l, const struct answer *a)
     fixed.version = a->asker.version;
     fixed.catalog = catalog_version(l->catalog);
     fixed.k = a->k;
-    fixed.minute = live_now() / CACHE_SECONDS;
+    fixed.minute = live_time(l) / CACHE_SECONDS;
     fixed.flags = q->explain + 2 * q->include_seen;
     fixed.rules = *a->rules;
     fixed.rules.category = NULL;
@@ -192,7 +192,7 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
         cost_note(a.g, start);
 done:
     if (status == AKIN_OK && a.pick.experiment)
-        experiments_expose(l->experiments, &a.pick, q->user_id, live_now(), a.shown, a.n_shown);
+        experiments_expose(l->experiments, &a.pick, q->user_id, live_time(l), a.shown, a.n_shown);
     eligible_done(s, &a.e);
     interleave_done(&a);
     generation_put(l, a.other);

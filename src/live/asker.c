@@ -181,7 +181,7 @@ akin_status asker_build(struct live_slot *s, struct generation *g, const struct 
     struct model *m = g->m;
     const struct live_event *late = NULL;
     int32_t n_late = 0, user = -1, n = 0;
-    int64_t erased = 0, now = in->now ? in->now : live_now();
+    int64_t erased = 0, now = in->now ? in->now : live_time(l);
     if (in->n_history > l->p.max_history)
         AKIN_FAIL(AKIN_E_LIMIT, "history of %lld events (at most max_history=%lld)",
                   (long long)in->n_history, (long long)l->p.max_history);

@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "core/text.h"
 #include "live/events.h"
+#include "live/receipt.h"
 
 #include <string.h>
 
@@ -20,7 +21,7 @@ struct live_change {
     uint8_t *is_new; /* (batch.n) */
     struct store_entity entity;
     json_t *object;        /* the entity's attributes; NULL = deletion */
-    char *id, *attributes; /* copies */
+    char *id, *attributes; /* copies; of an erasure: who holds the person */
     struct buf answer;
     struct jw jw; /* into answer */
     struct store_write write;
@@ -89,7 +90,7 @@ static void events_done(struct store_write *w, akin_status status, const akin_er
             continue;
         struct store_event e = w->events[i];
         e.seq = seq++;
-        if (event_apply(c->l, &e, &local) != AKIN_OK)
+        if (event_apply(c->l, NULL, &e, &local) != AKIN_OK)
             fell_behind(c->l, &local);
         event_convert(c->l, &e);
     }
@@ -219,43 +220,6 @@ akin_status live_put_user(struct live *l, const char *user_id, const json_t *att
 
 /* ---- Erasure ---- */
 
-static void receipt_json(struct live *l, const struct store_write *w, struct jw *jw)
-{
-    char when[32];
-    text_from_unix(live_now(), when, sizeof when);
-    jw_open(jw, '{');
-    jw_key(jw, "user_id");
-    jw_string(jw, w->id);
-    jw_key(jw, "time");
-    jw_string(jw, when);
-    jw_key(jw, "seq");
-    jw_int(jw, w->first_seq);
-    jw_key(jw, "events_deleted");
-    jw_int(jw, w->n_deleted);
-    jw_key(jw, "artifacts");
-    jw_open(jw, '[');
-    pthread_rwlock_rdlock(&l->models_lock);
-    for (int i = 0; i < l->n_entries; i++) {
-        const struct generation *all[] = {l->entry[i].current, l->entry[i].previous,
-                                          l->entry[i].canary};
-        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) {
-            if (!all[j] || ids_find(&all[j]->m->users, w->id, strlen(w->id)) < 0)
-                continue;
-            jw_open(jw, '{');
-            jw_key(jw, "model");
-            jw_string(jw, l->entry[i].name);
-            jw_key(jw, "path");
-            jw_string(jw, all[j]->path);
-            jw_key(jw, "until");
-            jw_string(jw, "the next training from the store");
-            jw_close(jw, '}');
-        }
-    }
-    pthread_rwlock_unlock(&l->models_lock);
-    jw_close(jw, ']');
-    jw_close(jw, '}');
-}
-
 static void erase_done(struct store_write *w, akin_status status, const akin_error *err)
 {
     struct live_change *c = w->arg;
@@ -267,7 +231,7 @@ static void erase_done(struct store_write *w, akin_status status, const akin_err
     if (status == AKIN_OK && l->experiments)
         experiments_erase(l->experiments, w->id, w->first_seq);
     if (status == AKIN_OK)
-        receipt_json(l, w, &c->jw);
+        receipt_write(w, c->attributes, &c->answer);
     change_end(c, status, err);
 }
 
@@ -276,9 +240,13 @@ akin_status live_erase_user(struct live *l, const char *user_id, live_done_fn do
 {
     akin_status status = AKIN_OK;
     struct live_change *c = NULL;
+    struct buf holders;
+    buf_init(&holders, l->ctx);
     AKIN_TRY(change_new(l, done, arg, &c, err));
+    AKIN_TRY(receipt_holders(l, user_id, &holders, err));
     c->id = mem_strdup(l->ctx, user_id, err);
-    if (!c->id)
+    c->attributes = mem_strdup(l->ctx, holders.data, err);
+    if (!c->id || !c->attributes)
         AKIN_TRY(AKIN_E_MEMORY);
     c->write.op = STORE_ERASE_USER;
     c->write.id = c->id;
@@ -286,6 +254,7 @@ akin_status live_erase_user(struct live *l, const char *user_id, live_done_fn do
     AKIN_TRY(store_submit(l->store, &c->write, err));
     c = NULL;
 done:
+    buf_free(&holders);
     change_free(c);
     return status;
 }

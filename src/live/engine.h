@@ -58,11 +58,15 @@ struct people {
     struct people_shard shard[LIVE_SHARDS];
     struct people_order order;
     _Atomic int64_t n_events, n_people;
+    _Atomic int64_t n_erasures; /* since the start */
 };
 akin_status people_init(akin_ctx *ctx, struct people *p, akin_error *err);
 void people_free(struct people *p);
 akin_status people_add(struct people *p, const char *id, size_t size, const struct live_event *e,
                        akin_error *err);
+/* For who looks ahead (people_queue.c): an id's hash, and where its person hangs. */
+uint64_t people_hash(const char *id, size_t size);
+const struct person *const *people_bucket(const struct people *p, uint64_t hash);
 akin_status people_erase(struct people *p, const char *id, size_t size, int64_t seq,
                          akin_error *err);
 struct person_state {
@@ -187,6 +191,9 @@ struct live {
     _Atomic int64_t reserved;          /* events submitted, not yet in the overlay */
     atomic_bool is_started, is_behind; /* behind: something durable is not in memory */
     _Atomic int64_t n_events, n_answers, n_fallbacks;
+    _Atomic int64_t clock_offset; /* day's clock less the steady one at most, ns */
+    _Atomic int64_t newest_event; /* by its own time */
+    atomic_bool is_clock_told;
     struct retrain *retrain; /* NULL = not configured */
     struct jobs *jobs;       /* NULL = none */
 };
@@ -277,6 +284,7 @@ void item_name_json(const struct catalog *c, int32_t item, struct jw *jw);
 void item_open(struct live_slot *s, struct jw *jw, int32_t item, float score);
 /* How many items a query wants. Fails: E_ARG over max_k. */
 akin_status query_k(const struct live *l, const struct live_query *q, int32_t *k, akin_error *err);
-int64_t live_now(void);
+int64_t live_now(void); /* the machine's clock; live_time() else */
+int64_t live_clock_behind(struct live *l);
 
 #endif

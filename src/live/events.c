@@ -51,10 +51,11 @@ done:
     return status;
 }
 
-static akin_status time_of(const json_t *value, int64_t at, int64_t *out, akin_error *err)
+static akin_status time_of(struct live *l, const json_t *value, int64_t at, int64_t *out,
+                           akin_error *err)
 {
     akin_status status = AKIN_OK;
-    *out = live_now();
+    *out = live_time(l);
     if (!value || json_is_null(value))
         goto done;
     bool is_good = false;
@@ -64,7 +65,7 @@ static akin_status time_of(const json_t *value, int64_t at, int64_t *out, akin_e
     } else if (json_is_string(value)) {
         is_good = text_to_unix(json_string_value(value), json_string_length(value), out);
     }
-    if (!is_good || *out < 0 || *out > live_now() + 86400)
+    if (!is_good || *out < 0 || *out > live_time(l) + 86400)
         AKIN_FAIL(AKIN_E_INPUT,
                   "event %lld: time must be Unix seconds or RFC 3339, not after tomorrow",
                   (long long)at);
@@ -72,7 +73,8 @@ done:
     return status;
 }
 
-static akin_status event_parse(struct event_batch *b, json_t *object, int64_t at, akin_error *err)
+static akin_status event_parse(struct live *l, struct event_batch *b, json_t *object, int64_t at,
+                               akin_error *err)
 {
     static const char *const keys[] = {"event_id", "user_id", "item_id", "event_type",
                                        "value",    "time",    "context"};
@@ -110,7 +112,7 @@ static akin_status event_parse(struct event_batch *b, json_t *object, int64_t at
             AKIN_FAIL(AKIN_E_INPUT, "event %lld: value must be a number", (long long)at);
         e->value = json_number_value(value);
     }
-    AKIN_TRY(time_of(json_object_get(object, "time"), at, &e->time, err));
+    AKIN_TRY(time_of(l, json_object_get(object, "time"), at, &e->time, err));
     value = json_object_get(object, "context");
     if (value && !json_is_null(value)) {
         if (!json_is_object(value))
@@ -151,7 +153,7 @@ akin_status event_batch_parse(struct live *l, const json_t *body, struct event_b
     MEM_ZERO(l->ctx, out->made, n);
     out->n = n;
     for (int64_t i = 0; i < n; i++)
-        AKIN_TRY(event_parse(out, json_array_get(list, (size_t)i), i, err));
+        AKIN_TRY(event_parse(l, out, json_array_get(list, (size_t)i), i, err));
 done:
     return status;
 }
@@ -183,8 +185,8 @@ done:
     return status;
 }
 
-akin_status event_remember(struct live *l, const struct store_event *e, struct live_event *out,
-                           akin_error *err)
+akin_status event_remember(struct live *l, struct people_queue *queue, const struct store_event *e,
+                           struct live_event *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     size_t size = strlen(e->item_id);
@@ -193,18 +195,23 @@ akin_status event_remember(struct live *l, const struct store_event *e, struct l
     if (out->item < 0)
         AKIN_TRY(catalog_put(l->catalog, e->item_id, size, NULL, &out->item, err));
     AKIN_TRY(type_number(l, e->event_type, &out->type, err));
-    AKIN_TRY(people_add(&l->people, e->user_id, strlen(e->user_id), out, err));
+    size = strlen(e->user_id);
+    AKIN_TRY(queue ? people_queue_add(queue, e->user_id, size, out, err)
+                   : people_add(&l->people, e->user_id, size, out, err));
 done:
     return status;
 }
 
-akin_status event_apply(struct live *l, const struct store_event *e, akin_error *err)
+akin_status event_apply(struct live *l, struct people_queue *queue, const struct store_event *e,
+                        akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct live_event x;
-    AKIN_TRY(event_remember(l, e, &x, err));
+    AKIN_TRY(event_remember(l, queue, e, &x, err));
     AKIN_TRY(recent_add(l, &x, err));
     l->n_events++;
+    if (e->time > l->newest_event)
+        l->newest_event = e->time;
     if (l->jobs)
         jobs_note_events(l->jobs, l->n_events);
 done:

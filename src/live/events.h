@@ -2,7 +2,7 @@
 #ifndef AKIN_LIVE_EVENTS_H
 #define AKIN_LIVE_EVENTS_H
 
-#include "live/engine.h"
+#include "live/people_queue.h"
 
 enum { EVENT_ID = 33 }; /* a made one: 128 bits in hex */
 
@@ -24,11 +24,13 @@ akin_status types_add(struct live *l, const struct store_event *events, int64_t 
 /* Number of an event type, made if new. Fails like types_add. */
 akin_status type_number(struct live *l, const char *name, uint8_t *out, akin_error *err);
 
-/* A durable event joins its person, and its item the catalogue; out: as the person holds it. */
-akin_status event_remember(struct live *l, const struct store_event *e, struct live_event *out,
-                           akin_error *err);
+/* A durable event joins its person, and its item the catalogue; out: as the person holds it.
+ * queue: NULL = at once. */
+akin_status event_remember(struct live *l, struct people_queue *queue, const struct store_event *e,
+                           struct live_event *out, akin_error *err);
 /* The same, and the counts of what came since the start. */
-akin_status event_apply(struct live *l, const struct store_event *e, akin_error *err);
+akin_status event_apply(struct live *l, struct people_queue *queue, const struct store_event *e,
+                        akin_error *err);
 /* A durable event may be a conversion of an experiment. */
 void event_convert(struct live *l, const struct store_event *e);
 

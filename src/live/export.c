@@ -91,6 +91,21 @@ done:
     return status;
 }
 
+/* Who is erased meanwhile may be in a line that was written before. */
+static akin_status clean_until_still(struct exporting *x, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int64_t seen;
+    do {
+        seen = atomic_load(&x->r->l->people.n_erasures);
+        x->n_lists = x->n_left_out = 0;
+        AKIN_TRY(clean_file(x, err));
+        AKIN_TRY(job_stage(x->r, "keep", .95, 1, err));
+    } while (atomic_load(&x->r->l->people.n_erasures) != seen);
+done:
+    return status;
+}
+
 static akin_status make_lists(struct exporting *x, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -141,8 +156,7 @@ static akin_status export_run(struct job_run *r, akin_error *err)
     snprintf(x.clean, sizeof x.clean, "%s/clean.jsonl", r->work);
     AKIN_TRY(job_stage(r, "recommend", 0, .8, err));
     AKIN_TRY(make_lists(&x, err));
-    AKIN_TRY(clean_file(&x, err));
-    AKIN_TRY(job_stage(r, "keep", .95, 1, err));
+    AKIN_TRY(clean_until_still(&x, err));
     AKIN_TRY(retrain_keep(r->l->retrain, x.clean, "exports/", r->job->model, "jsonl", path, err));
     r->result = json_pack("{s:s, s:I, s:I}", "file", path, "lists", (json_int_t)x.n_lists,
                           "left_out", (json_int_t)x.n_left_out);

@@ -269,22 +269,28 @@ void jobs_stop_child(struct jobs *j)
         log_write(j->l->ctx, AKIN_LOG_ERROR, "jobs: stop: %s", strerror(errno));
 }
 
+void jobs_stop(struct jobs *j)
+{
+    if (!j || !j->has_thread)
+        return;
+    pthread_mutex_lock(&j->lock);
+    j->is_stopping = true;
+    for (int i = 0; i < j->n_kept; i++)
+        if (j->kept[i]->state == JOB_QUEUED)
+            jobs_end(j, j->kept[i], JOB_CANCELLED, "the server stopped");
+    jobs_stop_child(j);
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
+    pthread_join(j->thread, NULL);
+    j->has_thread = false;
+    jobs_note(j);
+}
+
 void jobs_free(struct jobs *j)
 {
     if (!j)
         return;
-    if (j->has_thread) {
-        pthread_mutex_lock(&j->lock);
-        j->is_stopping = true;
-        for (int i = 0; i < j->n_kept; i++)
-            if (j->kept[i]->state == JOB_QUEUED)
-                jobs_end(j, j->kept[i], JOB_CANCELLED, "the server stopped");
-        jobs_stop_child(j);
-        pthread_cond_signal(&j->wake);
-        pthread_mutex_unlock(&j->lock);
-        pthread_join(j->thread, NULL);
-        jobs_note(j);
-    }
+    jobs_stop(j);
     for (int i = 0; i < j->n_kept; i++)
         job_free(j, j->kept[i]);
     if (j->stop_fd >= 0)
@@ -293,6 +299,15 @@ void jobs_free(struct jobs *j)
     pthread_mutex_destroy(&j->lock);
     mem_free(j->l->ctx, j->program);
     mem_free(j->l->ctx, j);
+}
+
+int64_t jobs_running(struct jobs *j, const char **kind)
+{
+    pthread_mutex_lock(&j->lock);
+    int64_t id = j->running ? j->running->id : 0;
+    *kind = j->running ? j->running->kind->name : NULL;
+    pthread_mutex_unlock(&j->lock);
+    return id;
 }
 
 void jobs_note_events(struct jobs *j, int64_t n_events)

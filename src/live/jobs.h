@@ -55,8 +55,12 @@ struct jobs;
  */
 akin_status jobs_create(struct live *l, const char *program, struct jobs **out, akin_error *err);
 akin_status jobs_start(struct jobs *j, akin_error *err);
-/* Stops the child, cancels what is open, joins the thread. NULL allowed. */
+/* Stops the child, cancels what is open, joins the thread; what asks about jobs still may. NULL
+ * allowed, here and below. */
+void jobs_stop(struct jobs *j);
 void jobs_free(struct jobs *j);
+/* Number and kind of the job that runs, 0 = none. Any thread. */
+int64_t jobs_running(struct jobs *j, const char **kind);
 /* When the last retrain of a model began, Unix seconds; 0 = none is kept. */
 int64_t jobs_last_retrain(struct jobs *j, const char *model);
 /* So many events are known: a trigger may be due. Cheap; any thread. */

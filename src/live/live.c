@@ -54,6 +54,8 @@ akin_status live_create(akin_ctx *ctx, const struct live_options *options, struc
     struct live *l = NULL;
     MEM_ZERO(ctx, l, 1);
     l->ctx = ctx;
+    atomic_init(&l->clock_offset, INT64_MIN);
+    live_time(l);
     l->p = *options->params;
     l->seed = (uint64_t)options->seed;
     pthread_rwlock_init(&l->models_lock, NULL);
@@ -91,9 +93,10 @@ void live_free(struct live *l)
     if (!l)
         return;
     akin_ctx *ctx = l->ctx;
-    jobs_free(l->jobs); /* a job may use all that follows */
+    jobs_stop(l->jobs); /* a job may use all that follows */
     keeper_free(l);
     store_close(l->store); /* first: its thread calls back into the rest */
+    jobs_free(l->jobs);
     for (int i = 0; i < l->n_entries; i++) {
         generation_put(l, l->entry[i].current);
         generation_put(l, l->entry[i].previous);
@@ -229,6 +232,7 @@ void live_stats(struct live *l, struct live_stats *out)
                                .answers = l->n_answers,
                                .fallbacks = l->n_fallbacks,
                                .exposures_unsaved = experiments_unsaved(l->experiments),
+                               .clock_behind_seconds = live_clock_behind(l),
                                .memory_bytes = mem_used(l->ctx->mem)};
     if (l->catalog) {
         out->catalog_items = catalog_size(l->catalog);

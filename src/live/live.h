@@ -228,8 +228,10 @@ akin_status live_delete_item(struct live *l, const char *item_id, live_done_fn d
 akin_status live_put_user(struct live *l, const char *user_id, const json_t *attributes,
                           live_done_fn done, void *arg, akin_error *err);
 /*
- * Erasure: from then on the id is in no answer, history or look-up. result, the receipt:
- * {"user_id":…,"time":…,"seq":…,"events_deleted":…,"artifacts":[{"model":…,"path":…,"holds":true}]}
+ * Erasure: from then on the id is in no answer, history or look-up. Reads files first (receipt.h).
+ * result, the receipt:
+ * {"user_id":…,"time":…,"seq":…,"events_deleted":…,"artifacts":[{"kind":…,"path":…,
+ * "until":…},…]}
  */
 akin_status live_erase_user(struct live *l, const char *user_id, live_done_fn done, void *arg,
                             akin_error *err);
@@ -271,11 +273,16 @@ struct live_stats {
     int64_t events, answers, fallbacks;
     int64_t exposures_unsaved; /* in memory only: their journal had no room or no disk */
     int64_t memory_bytes;
-    struct store_info store; /* zero without a store */
+    int64_t clock_behind_seconds; /* the machine's clock went back by */
+    struct store_info store;      /* zero without a store */
 };
 void live_stats(struct live *l, struct live_stats *out);
 /* NULL if answers and writes work; else why not (static or valid until the next call). */
 bool live_is_ready(struct live *l, char *why, size_t size);
 struct store *live_store(struct live *l); /* borrowed, NULL = none */
+/* Unix seconds that never go back, whatever the machine's clock does (clock.c). */
+int64_t live_time(struct live *l);
+/* Whether the machine's clock is wrong, and how; answers and writes go on. */
+bool live_clock_fault(struct live *l, char *why, size_t size);
 
 #endif

@@ -13,7 +13,7 @@
 
 enum { BUCKETS_FIRST = 64 };
 
-static uint64_t id_hash(const char *id, size_t size)
+uint64_t people_hash(const char *id, size_t size)
 {
     return hash_bytes(id, size, 0);
 }
@@ -61,9 +61,21 @@ void people_free(struct people *p)
     }
 }
 
+/* The number of buckets is a power of two. */
+static uint64_t place_of(const struct people_shard *s, uint64_t hash)
+{
+    return hash / LIVE_SHARDS & (uint64_t)(s->n_buckets - 1);
+}
+
+const struct person *const *people_bucket(const struct people *p, uint64_t hash)
+{
+    const struct people_shard *s = &p->shard[hash % LIVE_SHARDS];
+    return (const struct person *const *)&s->bucket[place_of(s, hash)];
+}
+
 static struct person *find(const struct people_shard *s, uint64_t hash, const char *id, size_t size)
 {
-    struct person *x = s->bucket[hash / LIVE_SHARDS % (uint64_t)s->n_buckets];
+    struct person *x = s->bucket[place_of(s, hash)];
     while (x && ((size_t)x->size != size || memcmp(x->id, id, size) != 0))
         x = x->next;
     return x;
@@ -78,7 +90,7 @@ static void grow(akin_ctx *ctx, struct people_shard *s)
     for (int64_t b = 0; b < s->n_buckets; b++) {
         for (struct person *x = s->bucket[b]; x;) {
             struct person *next = x->next;
-            uint64_t at = id_hash(x->id, (size_t)x->size) / LIVE_SHARDS % (uint64_t)n;
+            uint64_t at = people_hash(x->id, (size_t)x->size) / LIVE_SHARDS % (uint64_t)n;
             x->next = bucket[at];
             bucket[at] = x;
             x = next;
@@ -106,7 +118,7 @@ static akin_status find_or_add(struct people *p, struct people_shard *s, uint64_
     memcpy(x->id, id, size);
     x->size = (int32_t)size;
     AKIN_TRY(people_order_add(p->ctx, &p->order, x, err));
-    struct person **head = &s->bucket[hash / LIVE_SHARDS % (uint64_t)s->n_buckets];
+    struct person **head = &s->bucket[place_of(s, hash)];
     x->next = *head;
     *head = x;
     s->n++;
@@ -122,7 +134,7 @@ akin_status people_add(struct people *p, const char *id, size_t size, const stru
                        akin_error *err)
 {
     akin_status status = AKIN_OK;
-    uint64_t hash = id_hash(id, size);
+    uint64_t hash = people_hash(id, size);
     struct people_shard *s = shard_of(p, hash);
     struct person *x = NULL;
     pthread_rwlock_wrlock(&s->lock);
@@ -154,7 +166,7 @@ akin_status people_erase(struct people *p, const char *id, size_t size, int64_t 
                          akin_error *err)
 {
     akin_status status = AKIN_OK;
-    uint64_t hash = id_hash(id, size);
+    uint64_t hash = people_hash(id, size);
     struct people_shard *s = shard_of(p, hash);
     struct person *x = NULL;
     pthread_rwlock_wrlock(&s->lock);
@@ -165,6 +177,7 @@ akin_status people_erase(struct people *p, const char *id, size_t size, int64_t 
     x->n = x->cap = 0;
     x->newest = 0;
     x->erased = seq > x->erased ? seq : x->erased;
+    p->n_erasures++;
     x->version = seq > x->version ? seq : x->version + 1;
 done:
     pthread_rwlock_unlock(&s->lock);
@@ -173,7 +186,7 @@ done:
 
 struct person_state people_state(struct people *p, const char *id, size_t size)
 {
-    uint64_t hash = id_hash(id, size);
+    uint64_t hash = people_hash(id, size);
     struct people_shard *s = shard_of(p, hash);
     struct person_state state = {0};
     pthread_rwlock_rdlock(&s->lock);
@@ -190,7 +203,7 @@ akin_status people_read(struct people *p, const char *id, size_t size, int64_t a
                         int64_t *version, int64_t *erased, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    uint64_t hash = id_hash(id, size);
+    uint64_t hash = people_hash(id, size);
     struct people_shard *s = shard_of(p, hash);
     *events = NULL;
     *n = 0;

@@ -25,7 +25,7 @@ akin_status live_popular(struct live_slot *s, int64_t window_seconds, const stru
     struct live_eligible e = {0};
     struct jw jw;
     int32_t k = 0, n = 0;
-    int64_t now = q->now ? q->now : live_now();
+    int64_t now = q->now ? q->now : live_time(l);
     slot_begin(s);
     AKIN_TRY(query_k(l, q, &k, err));
     AKIN_TRY(generation_get(l, q->model, &g, err));

@@ -14,6 +14,7 @@
 struct replay {
     struct live *l;
     int64_t watermark; /* of the oldest model: its histories hold what is before */
+    struct people_queue queue;
     akin_status status;
     akin_error *err;
 };
@@ -48,7 +49,7 @@ static bool replay_erased(void *arg, int64_t seq, const char *user_id, int64_t t
 
 static bool is_overlay_full(struct replay *r)
 {
-    if (r->l->people.n_events < r->l->p.max_overlay)
+    if (r->l->people.n_events + r->queue.n < r->l->p.max_overlay)
         return false;
     r->status = error_set(r->err, AKIN_E_LIMIT, __FILE__, __LINE__,
                           "the store has more than max_overlay=%lld events after the oldest "
@@ -63,7 +64,7 @@ static bool replay_forgotten(void *arg, const struct store_event *e)
     struct live_event x;
     if (e->seq > r->l->forgotten || is_overlay_full(r))
         return false;
-    r->status = event_remember(r->l, e, &x, r->err);
+    r->status = event_remember(r->l, NULL, e, &x, r->err);
     return r->status == AKIN_OK;
 }
 
@@ -92,7 +93,7 @@ static bool replay_event(void *arg, const struct store_event *e)
         return true;
     if (is_overlay_full(r))
         return false;
-    r->status = event_apply(r->l, e, r->err);
+    r->status = event_apply(r->l, &r->queue, e, r->err);
     return r->status == AKIN_OK;
 }
 
@@ -101,7 +102,7 @@ static akin_status replay_store(struct live *l, int64_t watermark, int64_t last_
                                 akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct replay r = {.l = l, .watermark = watermark, .err = err};
+    struct replay r = {.l = l, .watermark = watermark, .queue.p = &l->people, .err = err};
     int64_t after = watermark, counted = last_seq;
     if (l->experiments)
         AKIN_TRY(experiments_load(l->experiments, last_seq, &counted, err));
@@ -112,6 +113,7 @@ static akin_status replay_store(struct live *l, int64_t watermark, int64_t last_
     AKIN_TRY(r.status);
     AKIN_TRY(store_events(l->store, after, 0, replay_event, &r, err));
     AKIN_TRY(r.status);
+    AKIN_TRY(people_queue_flush(&r.queue, err));
 done:
     return status;
 }
@@ -134,6 +136,7 @@ akin_status live_start(struct live *l, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int64_t watermark = INT64_MAX, newest = 0;
+    char why[160];
     if (!l->catalog)
         AKIN_FAIL(AKIN_E_ARG, "serve: no model is loaded (give models: or --model NAME=PATH)");
     if (l->retrain)
@@ -157,6 +160,8 @@ akin_status live_start(struct live *l, akin_error *err)
         AKIN_TRY(replay_store(l, watermark, info.last_seq, err));
     }
     l->forgotten = watermark; /* what is older was not read */
+    if (live_clock_fault(l, why, sizeof why))
+        log_write(l->ctx, AKIN_LOG_WARN, "serve: %s", why);
     if (l->experiments)
         AKIN_TRY(experiments_start(l->experiments, err));
     if (l->retrain)

@@ -74,6 +74,11 @@ akin_status retrain_keep(const struct retrain *t, const char *from, const char *
 /* Deletes the older ones of a name but the newest `keep`, and none that a generation holds. */
 akin_status retrain_prune(struct live *l, const char *folder, const char *name, const char *ext,
                           akin_error *err);
+/* The kept files of every name that no generation holds; left: so many newer ones of the name, and
+ * it goes. fn: under no lock. */
+typedef void (*retrain_kept_fn)(void *arg, const char *path, const char *name, int left);
+akin_status retrain_each(struct live *l, const char *folder, const char *ext, retrain_kept_fn fn,
+                         void *arg, akin_error *err);
 /* Notes which file serves the name from now on; what fails is logged. */
 void retrain_remember(struct live *l, const char *name);
 /* Loads what was promoted before, unless the configured file was trained later. */

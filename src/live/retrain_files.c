@@ -129,35 +129,25 @@ static void stamp(int64_t time, char out[STAMP + 1])
     out[n] = '\0';
 }
 
-akin_status retrain_keep(const struct retrain *t, const char *from, const char *folder,
-                         const char *name, const char *ext, char *out, akin_error *err)
+/* Bytes of NAME in NAME-20261121T153000Z.ext, 0 = it is no such name. */
+static size_t kept_name(const char *file, const char *ext)
 {
-    akin_status status = AKIN_OK;
-    char when[STAMP + 1], parent[PATH_MAX];
-    int64_t now = live_now();
-    do { /* two within a second, or a clock that jumped back */
-        stamp(now++, when);
-        AKIN_TRY(retrain_path(t, out, err, "%s%s-%s.%s", folder, name, when, ext));
-    } while (file_exists(out));
-    if (rename(from, out) != 0)
-        AKIN_FAIL(AKIN_E_IO, "retrain: %.150s: %s", out, strerror(errno));
-    AKIN_TRY(retrain_path(t, parent, err, "%s", folder));
-    AKIN_TRY(sync_folder(parent, err));
-done:
-    return status;
-}
-
-/* NAME-20261121T153000Z.ext of this very name. */
-static bool is_kept_file(const char *file, const char *name, const char *ext)
-{
-    size_t n = strlen(name);
-    const char *when = file + n + 1;
-    if (strncmp(file, name, n) != 0 || file[n] != '-' || strlen(when) < STAMP)
-        return false;
+    size_t size = strlen(file), tail = 1 + STAMP + 1 + strlen(ext);
+    if (size <= tail)
+        return 0;
+    const char *when = file + size - tail + 1;
     for (int i = 0; i < STAMP; i++)
         if (i == 8 ? when[i] != 'T' : i == 15 ? when[i] != 'Z' : !isdigit((unsigned char)when[i]))
-            return false;
-    return when[STAMP] == '.' && strcmp(when + STAMP + 1, ext) == 0;
+            return 0;
+    return when[-1] == '-' && when[STAMP] == '.' && strcmp(when + STAMP + 1, ext) == 0 ? size - tail
+                                                                                       : 0;
+}
+
+/* Of this very name; NULL = of any. */
+static bool is_kept_file(const char *file, const char *name, const char *ext)
+{
+    size_t n = kept_name(file, ext);
+    return n > 0 && (!name || (strlen(name) == n && strncmp(file, name, n) == 0));
 }
 
 /* Under the models' lock. */
@@ -166,9 +156,9 @@ static bool is_held(const struct live *l, const char *path)
     struct stat file, other;
     if (stat(path, &file) != 0)
         return true;
-    for (int i = 0; i < 2 * l->n_entries; i++) {
-        const struct entry *e = &l->entry[i / 2];
-        const struct generation *g = i % 2 ? e->previous : e->current;
+    for (int i = 0; i < 3 * l->n_entries; i++) {
+        const struct entry *e = &l->entry[i / 3];
+        const struct generation *g = i % 3 == 0 ? e->current : i % 3 == 1 ? e->previous : e->canary;
         if (g && stat(g->path, &other) == 0 && other.st_ino == file.st_ino &&
             other.st_dev == file.st_dev)
             return true;
@@ -181,7 +171,7 @@ static int newest_first(const void *a, const void *b)
     return strcmp(*(char *const *)b, *(char *const *)a);
 }
 
-/* The names of the kept files, newest first; each is a mem block. */
+/* The names of the kept files, newest first of a name; each is a mem block. */
 static akin_status list_kept(akin_ctx *ctx, const char *folder, const char *name, const char *ext,
                              char **out, int *n, akin_error *err)
 {
@@ -205,6 +195,50 @@ done:
     return status;
 }
 
+/* A time after that of every kept file of the name: by it they are ordered, and the oldest go. Two
+ * may come within a second, and a clock may have been set back. */
+static akin_status next_time(const struct retrain *t, const char *folder, const char *name,
+                             const char *ext, int64_t *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    char path[PATH_MAX], text[32], **names = NULL;
+    int n = 0;
+    int64_t newest = 0;
+    MEM_ZERO(t->ctx, names, NAMES_MOST);
+    AKIN_TRY(retrain_path(t, path, err, "%s", folder));
+    AKIN_TRY(list_kept(t->ctx, path, name, ext, names, &n, err));
+    *out = live_now();
+    if (n > 0) {
+        const char *when = names[0] + kept_name(names[0], ext) + 1;
+        int size = snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", when, when + 4,
+                            when + 6, when + 9, when + 11, when + 13);
+        if (size > 0 && text_to_unix(text, (size_t)size, &newest) && newest >= *out)
+            *out = newest + 1;
+    }
+done:
+    for (int i = 0; i < n; i++)
+        mem_free(t->ctx, names[i]);
+    mem_free(t->ctx, names);
+    return status;
+}
+
+akin_status retrain_keep(const struct retrain *t, const char *from, const char *folder,
+                         const char *name, const char *ext, char *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    char when[STAMP + 1], parent[PATH_MAX];
+    int64_t time = 0;
+    AKIN_TRY(next_time(t, folder, name, ext, &time, err));
+    stamp(time, when);
+    AKIN_TRY(retrain_path(t, out, err, "%s%s-%s.%s", folder, name, when, ext));
+    if (rename(from, out) != 0)
+        AKIN_FAIL(AKIN_E_IO, "retrain: %.150s: %s", out, strerror(errno));
+    AKIN_TRY(retrain_path(t, parent, err, "%s", folder));
+    AKIN_TRY(sync_folder(parent, err));
+done:
+    return status;
+}
+
 akin_status retrain_prune(struct live *l, const char *folder, const char *name, const char *ext,
                           akin_error *err)
 {
@@ -224,6 +258,45 @@ akin_status retrain_prune(struct live *l, const char *folder, const char *name, 
     }
 done:
     for (int i = 0; i < n; i++)
+        mem_free(l->ctx, names[i]);
+    mem_free(l->ctx, names);
+    return status;
+}
+
+/* How many of the first `at` files are of the same name. */
+static int newer_than(char *const *names, int at, const char *ext)
+{
+    size_t size = kept_name(names[at], ext);
+    int n = 0;
+    for (int i = 0; i < at; i++)
+        n += kept_name(names[i], ext) == size && strncmp(names[i], names[at], size) == 0;
+    return n;
+}
+
+akin_status retrain_each(struct live *l, const char *folder, const char *ext, retrain_kept_fn fn,
+                         void *arg, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct retrain *t = l->retrain;
+    char path[PATH_MAX], **names = NULL;
+    int n = 0;
+    MEM_ZERO(l->ctx, names, NAMES_MOST);
+    AKIN_TRY(retrain_path(t, path, err, "%s", folder));
+    AKIN_TRY(list_kept(l->ctx, path, NULL, ext, names, &n, err));
+    for (int i = 0; i < n; i++) {
+        int left = (int)t->p.keep - newer_than(names, i, ext);
+        AKIN_TRY(retrain_path(t, path, err, "%s%s", folder, names[i]));
+        pthread_rwlock_rdlock(&l->models_lock);
+        bool held = is_held(l, path);
+        pthread_rwlock_unlock(&l->models_lock);
+        char *end = names[i] + kept_name(names[i], ext);
+        *end = '\0';
+        if (!held)
+            fn(arg, path, names[i], left > 1 ? left : 1);
+        *end = '-';
+    }
+done:
+    for (int i = 0; names && i < n; i++)
         mem_free(l->ctx, names[i]);
     mem_free(l->ctx, names);
     return status;

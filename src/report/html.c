@@ -199,7 +199,7 @@ void html_card_close(struct buf *b)
 void html_table_open(struct buf *b, const char *label, const char *columns)
 {
     html_say(b,
-             "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%t\">\n"
+             "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%t, table\">\n"
              "<table>\n<thead><tr>",
              label);
     for (const char *p = columns; p;) {

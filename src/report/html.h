@@ -27,7 +27,7 @@ void html_section_close(struct buf *b);
 void html_card_open(struct buf *b, const char *title, bool wide);
 void html_card_close(struct buf *b);
 /* A table that scrolls sideways by itself; columns by '|', those that start with '#' are numbers.
- */
+ * label: no two of a page are equal, or a screen reader's list of regions helps nobody. */
 void html_table_open(struct buf *b, const char *label, const char *columns);
 void html_table_close(struct buf *b);
 

@@ -217,12 +217,13 @@ static void card_outliers(struct buf *b, const struct words *w, const json_t *si
     if (json_array_size(rows) == 0)
         return;
     bool has_title = json_object_get(at(rows, 0), "title") != NULL;
-    html_card_open(
-        b, strcmp(w->one, "item") == 0 ? "Most popular outliers" : "Most active outliers", false);
+    const char *title =
+        strcmp(w->one, "item") == 0 ? "Most popular outliers" : "Most active outliers";
+    html_card_open(b, title, false);
     html_say(b, "<p>The first %c of %c %t above the upper fence.</p>\n",
              (int64_t)json_array_size(rows), json_int(json_object_get(side, "tukey"), "n_above", 0),
              w->many);
-    html_table_open(b, "Outliers",
+    html_table_open(b, title,
                     has_title  ? has_mean ? "title|id|#events|#mean" : "title|id|#events"
                     : has_mean ? "id|#events|#mean"
                                : "id|#events");

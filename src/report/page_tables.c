@@ -190,7 +190,11 @@ static void card_category(struct buf *b, const json_t *column, const char *many,
         memcpy(columns, "value|#users|#events|", 22);
     if (has_mean)
         memcpy(columns + 21, "#mean|", 7);
-    html_table_open(b, json_text(column, "column", ""), columns);
+    struct buf label;
+    buf_init(&label, b->ctx);
+    buf_printf(&label, "%s of %s", json_text(column, "column", ""), many);
+    html_table_open(b, label.data ? label.data : many, columns);
+    buf_free(&label);
     double most = plot_largest(rows, "events");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = at(rows, i);

@@ -187,7 +187,8 @@ enum handled handle_key_create(struct request *r)
     /* With the first key the server asks for keys: one that can make others must exist. */
     if (key_table_count(s->keys) == 0 && !(scopes & SCOPE_ADMIN))
         AKIN_FAIL(AKIN_E_ARG, "keys: the first key needs the scope admin");
-    int64_t expires = body.expires_days ? clock_unix() + body.expires_days * 86400 : 0;
+    int64_t expires =
+        body.expires_days ? live_time(r->server->live) + body.expires_days * 86400 : 0;
     AKIN_TRY(key_create(store, body.scopes, body.note, expires, &key, err));
     AKIN_TRY(key_table_load(s->keys, store, err));
     jw_init(&jw, request_json(r, 201));
@@ -231,6 +232,22 @@ enum handled handle_health(struct request *r)
     return HANDLED;
 }
 
+/* A clock that is wrong is no reason to send nothing here, but one to look. */
+static void write_ready(struct request *r)
+{
+    char why[160];
+    struct jw jw;
+    jw_init(&jw, request_json(r, 200));
+    jw_open(&jw, '{');
+    jw_key(&jw, "status");
+    jw_string(&jw, "ready");
+    if (live_clock_fault(r->server->live, why, sizeof why)) {
+        jw_key(&jw, "clock");
+        jw_string(&jw, why);
+    }
+    jw_close(&jw, '}');
+}
+
 /* Details are for those who may see metrics; probes need the status only. */
 enum handled handle_ready(struct request *r)
 {
@@ -238,7 +255,7 @@ enum handled handle_ready(struct request *r)
     if (atomic_load(&r->server->draining)) {
         request_problem(r, 503, "the server is stopping");
     } else if (live_is_ready(r->server->live, why, sizeof why)) {
-        buf_text(request_json(r, 200), "{\"status\":\"ready\"}");
+        write_ready(r);
     } else {
         request_problem(r, 503, why);
     }

@@ -255,7 +255,7 @@ static void add_batch_error(struct request *r, akin_status status, const akin_er
                             struct buf *out)
 {
     /* as in request_end(): a limit met by one asker is the request's own, waiting does not help */
-    int code = status == AKIN_E_LIMIT ? 413 : problem_status(status);
+    int code = status == AKIN_E_LIMIT ? 413 : problem_status(status, false);
     buf_text(out, "{\"error\":");
     problem_write(out, code, akin_status_name(status), err->message, r->id);
     buf_char(out, '}');

@@ -125,7 +125,7 @@ static bool check_key(struct request *r, const struct framing *f)
     else if (f->authorization)
         text = "";
     if (text && (server_needs_key(s) || key_table_count(s->keys) > 0)) {
-        switch (key_table_check(s->keys, text, clock_unix(), r->key_id, &r->scopes)) {
+        switch (key_table_check(s->keys, text, live_time(s->live), r->key_id, &r->scopes)) {
         case KEY_GOOD:
             break;
         case KEY_EXPIRED:

@@ -151,6 +151,8 @@ static const struct metric_row server_rows[] = {
 };
 
 static const struct metric_row live_rows[] = {
+    {"akin_clock_behind_seconds", "gauge", "By so much the machine's clock went back.",
+     offsetof(struct live_stats, clock_behind_seconds)},
     {"akin_overlay_events", "gauge", "Events held beside the models' histories.",
      offsetof(struct live_stats, overlay_events)},
     {"akin_overlay_users", "gauge", "Users with such events.",

@@ -92,7 +92,7 @@ static const struct {
     {"Key", OBJ("\"id\":" STR ",\"key\":" STR ",\"scopes\":" STR)},
     {"Revoked", OBJ("\"revoked\":" STR)},
     {"Document", "{\"type\":\"object\"}"},
-    {"Status", OBJ("\"status\":" STR)},
+    {"Status", OBJ("\"status\":" STR ",\"clock\":" STR)},
 };
 
 static void write_default(struct jw *jw, const akin_param *row)

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-int problem_status(akin_status status)
+int problem_status(akin_status status, bool names_file)
 {
     switch (status) {
     case AKIN_OK:
@@ -17,7 +17,7 @@ int problem_status(akin_status status)
         return 409; /* not as this server is set up */
     case AKIN_E_FORMAT:
     case AKIN_E_VERSION:
-        return 422; /* the file that the request names */
+        return names_file ? 422 : 503; /* a file of the asker's, or of the server's */
     case AKIN_E_MEMORY:
     case AKIN_E_LIMIT:
     case AKIN_E_IO:

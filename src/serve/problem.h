@@ -4,7 +4,8 @@
 
 #include "core/buf.h"
 
-int problem_status(akin_status status);
+/* names_file: the request is about a file that it names. */
+int problem_status(akin_status status, bool names_file);
 const char *problem_title(int http_status);
 /* {"type":"about:blank","title":…,"status":…,"detail":…,"code":…,"instance":request id}; code and
  * request_id may be NULL. */

@@ -93,7 +93,7 @@ static bool may_read(const struct request *r, const struct link *link)
     char want[MAC_HEX + 1];
     if (r->scopes & SCOPE_READ)
         return true;
-    return link->sig && strlen(link->sig) == MAC_HEX && link->until >= clock_unix() &&
+    return link->sig && strlen(link->sig) == MAC_HEX && link->until >= live_time(r->server->live) &&
            sign(r->server, r->param, link->until, want) &&
            gnutls_memcmp(link->sig, want, MAC_HEX) == 0;
 }
@@ -113,7 +113,7 @@ static void write_report(struct request *r, struct jw *jw, const char *path, str
 {
     struct stat st;
     char when[32], mac[MAC_HEX + 1];
-    int64_t until = clock_unix() + LINK_SECONDS;
+    int64_t until = live_time(r->server->live) + LINK_SECONDS;
     if (stat(path, &st) != 0)
         return;
     text_from_unix(st.st_mtime, when, sizeof when);

@@ -150,7 +150,9 @@ void request_problem(struct request *r, int status, const char *detail)
 
 void request_fail(struct request *r, akin_status status, const akin_error *err)
 {
-    write_problem(r, &r->answer, problem_status(status), akin_status_name(status), err->message);
+    bool names_file = r->route && (r->route->flags & ROUTE_FILE);
+    write_problem(r, &r->answer, problem_status(status, names_file), akin_status_name(status),
+                  err->message);
 }
 
 void request_write_late(struct request *r, int status, const char *why)

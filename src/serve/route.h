@@ -34,7 +34,8 @@ enum {
     ROUTE_SLOW = 4,       /* always by a worker */
     ROUTE_RULES = 8,      /* takes the keys of rule_param_rows too */
     ROUTE_UNLIMITED = 16, /* no rate limit: probes */
-    ROUTE_BODY_FREE = 32  /* the body has no table: the engine reads it */
+    ROUTE_BODY_FREE = 32, /* the body has no table: the engine reads it */
+    ROUTE_FILE = 64       /* the body names a file of the server's machine */
 };
 
 enum handled { HANDLED, HANDLED_LATER, HANDLED_PENDING };

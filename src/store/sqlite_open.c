@@ -296,6 +296,7 @@ akin_status sqlite_open(struct store *s, akin_error *err)
 {
     akin_status status = AKIN_OK;
     bool is_writable = false;
+    char why[sizeof s->info.message];
     struct stat st;
     if (sqlite3_threadsafe() == 0)
         AKIN_FAIL(AKIN_E_UNSUPPORTED, "store: this SQLite (%s) was built without threads",
@@ -319,7 +320,9 @@ akin_status sqlite_open(struct store *s, akin_error *err)
         AKIN_TRY(sqlite_connect(s, SQLITE_OPEN_READWRITE, &s->checkpointer, err));
         s->checkpointer->salt = s->writer->salt;
     } else if (!s->options.read_only) {
-        store_set_state(s, STORE_READ_ONLY, "the store or its file system may not be written");
+        snprintf(why, sizeof why, "store '%s' may not be written: the file, or its file system",
+                 s->label);
+        store_set_state(s, STORE_READ_ONLY, why);
     }
 done:
     return status;

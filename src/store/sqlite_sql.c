@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STORE_MEND "put a backup back (akin store restore)"
 #define EVENT_COLUMNS "seq, user, item, type, time, value, event_id, context, sum"
 #define WORD(table, names)                                                                         \
     "SELECT w.seq, w.num, n.id, w.attributes, w.sum FROM " table " w "                             \
@@ -142,12 +143,12 @@ akin_status sql_fail(struct sql_conn *c, int rc, const char *what, const char *f
     case SQLITE_MISMATCH:
     case SQLITE_SCHEMA:
         c->fault = STORE_CORRUPT;
-        return error_set(err, AKIN_E_FORMAT, file, line, "store '%s': damaged: cannot %s (%s)",
-                         c->label, what, why);
+        return error_set(err, AKIN_E_FORMAT, file, line,
+                         "store '%s': damaged: cannot %s (%s): " STORE_MEND, c->label, what, why);
     case SQLITE_NOTADB:
         c->fault = STORE_CORRUPT;
         return error_set(err, AKIN_E_FORMAT, file, line,
-                         "'%s' is not a store, or its beginning is damaged", c->label);
+                         "'%s' is not a store, or its beginning is damaged: " STORE_MEND, c->label);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
@@ -175,8 +176,8 @@ akin_status sql_corrupt(struct sql_conn *c, akin_error *err, const char *format,
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     c->fault = STORE_CORRUPT;
-    return error_set(err, AKIN_E_FORMAT, __FILE__, __LINE__, "store '%s': damaged: %s", c->label,
-                     text);
+    return error_set(err, AKIN_E_FORMAT, __FILE__, __LINE__, "store '%s': damaged: %s: " STORE_MEND,
+                     c->label, text);
 }
 
 akin_status sql_stmt(struct sql_conn *c, enum sql_id id, sqlite3_stmt **out, akin_error *err)

@@ -133,11 +133,14 @@ void store_close(struct store *s)
 void store_set_state(struct store *s, enum store_state state, const char *message)
 {
     pthread_mutex_lock(&s->mutex);
-    if (state > s->info.state) {
+    bool is_worse = state > s->info.state;
+    if (is_worse) {
         s->info.state = state;
         text_copy(s->info.message, sizeof s->info.message, message);
     }
     pthread_mutex_unlock(&s->mutex);
+    if (is_worse)
+        log_write(s->ctx, AKIN_LOG_ERROR, "%s; until that is over no write is taken", message);
 }
 
 static int64_t file_bytes(const char *path)

@@ -146,9 +146,11 @@ done:
 static void publish(struct store *s, akin_status status, int64_t n_writes, bool is_erasing,
                     int64_t ns)
 {
+    bool is_over = false;
     pthread_mutex_lock(&s->mutex);
     if (status == AKIN_OK) {
-        if (s->info.state == STORE_FULL) {
+        is_over = s->info.state == STORE_FULL;
+        if (is_over) {
             s->info.state = STORE_READY;
             s->info.message[0] = '\0';
         }
@@ -172,6 +174,8 @@ static void publish(struct store *s, akin_status status, int64_t n_writes, bool 
         pthread_cond_signal(&s->check);
     }
     pthread_mutex_unlock(&s->mutex);
+    if (is_over)
+        log_write(s->ctx, AKIN_LOG_INFO, "store '%s': there is space again", s->label);
 }
 
 /* Is there a reason to refuse all writes for good? */

@@ -4,11 +4,14 @@ server, a browser that is led astray, and where secrets must not turn up. Standa
 AKIN_CROWD: connections that say nothing or drip (900), two of five of them within the limit. If it is
 given, answers to somebody who was there before must have a p99 below 50 ms."""
 import base64
+import collections
 import json
 import os
+import random
 import re
 import resource
 import socket
+import threading
 import time
 import unittest
 
@@ -429,6 +432,61 @@ class Secrets(ServeCase):
         # An answer may say back what was asked, to who asked it: never the other key.
         for text in answers:
             self.assertNotIn(admin[18:].encode(), text)
+
+
+class WrongKeys(ServeCase):
+    def test_in_volume_they_are_refused_and_right_ones_answered(self):
+        right = self.json("keys", "create", "--store", self.store, "--scopes", "read")["key"]
+        s = self.serve(models=("popular",))
+        held = lambda: int(re.search(rb"(?m)^akin_memory_bytes (\d+)", s.ask(
+            "GET", "/metrics", headers={"X-Api-Key": right})[1])[1])
+        before, over = held(), threading.Event()
+        statuses, waits, wrong = collections.Counter(), set(), []
+
+        def guess(n):
+            rng = random.Random(n)
+            c = s.connect()
+            for i in range(500):
+                # of another id, of this id, of another form, of great length
+                key = (f"akin_{rng.getrandbits(48):012x}_{rng.getrandbits(256):064x}",
+                       right[:18] + f"{rng.getrandbits(256):064x}", "x" * (1 + i % 70),
+                       right + "0" * 3000)[i % 4]
+                how = ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"})[i // 4 % 2]
+                status, body, headers = s.ask("GET", "/v1/models", headers=how, connection=c)
+                statuses[status] += 1
+                if status == 429:
+                    waits.add(int(headers["Retry-After"]))
+                if right[18:] in str(body):
+                    wrong.append(body)
+            c.close()
+
+        def own():
+            c = s.connect()
+            while not over.is_set():
+                status = s.ask("GET", "/v1/models", headers={"X-Api-Key": right}, connection=c)[0]
+                if status != 200:
+                    wrong.append(status)
+            c.close()
+
+        threads = [threading.Thread(target=guess, args=(n,)) for n in range(4)]
+        owner = threading.Thread(target=own)
+        owner.start()
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        over.set()
+        owner.join()
+        print(dict(statuses))
+        self.assertEqual((set(statuses), wrong), ({401, 429}, []))
+        self.assertEqual(sum(statuses.values()), 2000)
+        self.assertGreater(statuses[429], statuses[401])
+        self.assertTrue(waits and min(waits) >= 1, waits)
+        self.assertLess(held() - before, 4 << 20)
+        self.assertEqual(s.ask("GET", "/v1/models")[0], 401)  # none given is no guess
+        metrics = s.ask("GET", "/metrics", headers={"X-Api-Key": right})[1].decode()
+        self.assertRegex(metrics, r"(?m)^akin_http_wrong_keys_total 2000$")
+        self.assertEqual(s.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import threading
 import time
@@ -338,6 +339,69 @@ class Export(RetrainCase):
         self.assertTrue(all(3 <= len(x["items"]) <= 5 for x in lists))
         self.assertNotIn(gone, {i["item_id"] for x in lists for i in x["items"]})
         s.stop()
+
+    def expect_erased(self, s, user):
+        status, r, _ = s.ask("DELETE", f"/v1/users/{user}")
+        self.assertEqual(status, 200, r)
+        return r
+
+    def holders(self, s, user):
+        """(kind, file or model) of what the receipt names, and the entries by file."""
+        r = self.expect_erased(s, user)
+        self.assertTrue(all(a["until"] for a in r["artifacts"]), r)
+        by_path = {a["path"]: a for a in r["artifacts"]}
+        return {(a["kind"], a["path"]) for a in r["artifacts"]}, by_path
+
+    def test_a_receipt_names_what_still_holds_the_person(self):
+        kept = self.dir / "retrain"
+        kept.mkdir()
+        old, newer, bad = (kept / f"ials-2020010{n}T000000Z.akin" for n in (1, 2, 3))
+        shutil.copy(self.dir / "ials.akin", old)
+        few = self.write("few.csv", "user_id,item_id\nu5,1\nu5,2\nu6,1\n")
+        self.akin("prepare", few, "-o", self.dir / "few.akin")
+        self.akin("train", self.dir / "few.akin", "--model", "popular", "-o", newer)
+        bad.write_bytes(old.read_bytes()[:1000])
+        s = self.serve()
+        lists = self.ended(s, self.job(s, kind="export", model="ials", k=3))["result"]["file"]
+        models = {("model", str(self.dir / f"{name}.akin")) for name in ("popular", "ials")}
+        always = models | {("base", str(self.base)), ("artifact", str(bad))}
+        got, by_path = self.holders(s, "u3")
+        self.assertEqual(got, always | {("artifact", str(old)), ("export", lists)})
+        self.assertEqual(by_path[str(old)]["until"], "1 newer artifact of ials is there")
+        self.assertEqual(by_path[lists]["until"], "3 newer exports of ials are there")
+        self.assertIn(bad.name, by_path[str(bad)]["unread"])
+        got, _ = self.holders(s, "u5")
+        self.assertEqual(got, always | {("artifact", str(old)), ("artifact", str(newer)),
+                                        ("export", lists)})
+        self.assertEqual(self.holders(s, "stranger")[0], {("artifact", str(bad))})
+        # lists made after it leave them out, and the next receipt says so
+        later = self.ended(s, self.job(s, kind="export", model="ials", k=3))["result"]
+        self.assertEqual((later["lists"], later["left_out"]), (USERS - 2, 2))
+        got, _ = self.holders(s, "u3")
+        self.assertEqual({path for kind, path in got if kind == "export"}, {lists})
+        self.assertEqual(s.stop(), 0)
+
+    def test_who_is_erased_while_lists_are_made_is_not_in_them(self):
+        s = self.serve()
+        path = self.job(s, kind="export", model="ials", k=5)
+        self.until(s, path, lambda j: j["state"] == "running", "the job does not begin")
+        erased = set()  # acknowledged while lists were still written
+        for u in range(USERS):
+            r = self.expect_erased(s, f"u{u}")
+            named = {(a["kind"], a.get("job")) for a in r["artifacts"]} & {("job", 1)}
+            job = s.ask("GET", path)[1]
+            if job["stage"] not in ("recommend", "clean") or job["ended"]:
+                break
+            self.assertTrue(named, "the job that may hold the person is not named")
+            erased.add(f"u{u}")
+        job = self.ended(s, path)
+        self.assertEqual(job["state"], "done", job)
+        users = {json.loads(x)["user_id"]
+                 for x in pathlib.Path(job["result"]["file"]).read_text().splitlines()}
+        print(f"{len(erased)} erased while lists were made")
+        self.assertEqual(users & erased, set())
+        self.assertGreaterEqual(users, {f"u{u}" for u in range(len(erased) + 1, USERS)})
+        self.assertEqual(s.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ JSON = {"Content-Type": "application/json"}
 class Server:
     """akin serve, from its first line on standard output to its end."""
 
-    def __init__(self, *args, env=None):
+    def __init__(self, *args, env=None, user=None):
         self.process = subprocess.Popen([PROGRAM, "serve", *map(str, args)], text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=dict(os.environ, **(env or {})))
+                                        env=dict(os.environ, **(env or {})), user=user)
         self.url = self.process.stdout.readline().strip()
         if not self.url:
             raise AssertionError(self.process.communicate()[1])
@@ -93,12 +93,13 @@ class ServeCase(Case):
                 server.stop(signal.SIGKILL)
         super().tearDown()
 
-    def serve(self, *args, models=("popular", "itemknn", "ials"), store=True, env=None):
+    def serve(self, *args, models=("popular", "itemknn", "ials"), store=True, env=None,
+              user=None):
         for name in models:
             args += ("--model", f"{name}={self.dir / name}.akin")
         if store:
             args += ("--store", self.store)
-        server = Server("--listen", "127.0.0.1:0", *args, env=env)
+        server = Server("--listen", "127.0.0.1:0", *args, env=env, user=user)
         self.servers.append(server)
         return server
 

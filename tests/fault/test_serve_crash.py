@@ -84,7 +84,7 @@ class Crash(ServeCase):
 
     def fill(self, n):
         """n events of other users."""
-        s = self.serve("--max-batch", BATCH, models=("popular",))
+        s = self.serve("--max-batch", BATCH, "--timeout-ms", 60000, models=("popular",))
         c = s.connect()
         for lo in range(0, n, BATCH):
             events = [{"event_id": f"old-{i}", "user_id": f"o{i % 50000}", "item_id": str(i % 40 + 1),
@@ -188,6 +188,7 @@ class Space(ServeCase):
         self.assertEqual((r["accepted"], r["duplicates"]), (1, 0))  # it was not kept before
         self.assertEqual(self.expect(200, s.ask("GET", "/readyz")), {"status": "ready"})
         self.assertEqual(s.stop(), 0)
+        self.assertRegex("".join(s.errors), "(?s)no space left.*there is space again")
 
 
 @unittest.skipUnless(SHIM, "no shim in this build")

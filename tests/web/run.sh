@@ -1,8 +1,9 @@
 #!/bin/sh
 # Tests of the page in a real Chromium: tests/web/run.sh [test …]. Exit 77: no browser here.
 # AKIN_URL=http://127.0.0.1:8080 runs them against that server (AKIN_KEY: its key, with all scopes),
-# else against tests/web/mock.py. AKIN_CHROMIUM names the browser. Playwright and axe-core are
-# fetched once into AKIN_WEB_TOOLS (build/web); screenshots are left there.
+# else against tests/web/mock.py. AKIN_REPORTS is a demo's folder, whose two reports are looked at.
+# AKIN_CHROMIUM names the browser. Playwright and axe-core are fetched once into AKIN_WEB_TOOLS
+# (build/web); screenshots are left there.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 tools=${AKIN_WEB_TOOLS:-$root/build/web}

@@ -46,6 +46,7 @@ build/akin serve --model popular="$work/demo/models/popular.akin" \
 server=$!
 read -r AKIN_URL <"$work/address"
 export AKIN_URL
+export AKIN_REPORTS="$work/demo"
 run server
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -12,6 +12,7 @@ from mock import Problem
 from test_access import AccessTest  # noqa: F401
 from test_files import FilesTest  # noqa: F401
 from test_operations import OperationsTest  # noqa: F401
+from test_reports import ReportsTest  # noqa: F401
 from test_signin import SignInTest  # noqa: F401
 
 
