@@ -274,6 +274,8 @@ static void *ask_on(void *arg)
         snprintf(user, sizeof user, "u%d", (int)((t->first + t->n) % USERS));
         buf_clear(&out);
         t->status = live_recommend(s, &(struct live_query){.user_id = user, .k = 10}, &out, &err);
+        if (t->status == AKIN_OK && t->n % 8 == 0)
+            t->status = live_search(s, user, 10, &out, &err);
         t->n++;
     }
     buf_free(&out);

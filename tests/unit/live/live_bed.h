@@ -90,7 +90,7 @@ void put_item(struct bed *b, const char *id, const char *json);
 void delete_item(struct bed *b, const char *id);
 void erase_user(struct bed *b, const char *id, struct wait *w); /* w->result: the receipt */
 
-/* ---- Others who ask meanwhile ---- */
+/* ---- Others who ask and search meanwhile ---- */
 
 struct askers {
     struct asker {
