@@ -6,7 +6,7 @@ tools/setup.sh
 cmake --preset "$1" >/dev/null
 log=build-$1.log
 cmake --build --preset "$1" >"$log" 2>&1 || {
-    grep -E 'warning|error|FAILED' -A 4 "$log" || tail -n 30 "$log"
+    grep -E 'warning:|error:|FAILED' -A 4 "$log" || tail -n 30 "$log"
     echo "0 passed, 1 failed"
     exit 1
 }
