@@ -86,7 +86,8 @@ static akin_status start(struct child *c, int out, int from_err, akin_error *err
     char *const *argv = c->spec->argv;
     posix_spawnattr_init(&attr);
     posix_spawn_file_actions_init(&files);
-    int rc = attributes_set(&attr);
+    /* where vfork is a fork (qemu-user) the spawn itself cannot tell */
+    int rc = access(argv[0], X_OK) == 0 ? attributes_set(&attr) : errno;
     if (rc == 0)
         rc = files_set(&files, out, from_err);
     if (rc == 0)
