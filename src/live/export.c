@@ -134,15 +134,8 @@ done:
 
 static akin_status export_check(struct live *l, const char *model, akin_error *err)
 {
-    akin_status status = AKIN_OK;
     (void)l;
-    if (!retrain_name_is_safe(model))
-        AKIN_FAIL(AKIN_E_UNSUPPORTED,
-                  "export: model '%.60s': only letters, digits, . _ - can "
-                  "name a file",
-                  model);
-done:
-    return status;
+    return retrain_name_check("export", model, err);
 }
 
 static akin_status export_run(struct job_run *r, akin_error *err)

@@ -60,6 +60,8 @@ const char *retrain_due(struct live *l, int64_t now_ns, int64_t n_events, int64_
 
 /* retrain_files.c */
 bool retrain_name_is_safe(const char *name);
+/* The same of a job's model. Fails: E_UNSUPPORTED. */
+akin_status retrain_name_check(const char *job, const char *model, akin_error *err);
 /* DIR/rest into out (PATH_MAX). */
 akin_status retrain_path(const struct retrain *t, char *out, akin_error *err, const char *format,
                          ...) __attribute__((format(printf, 4, 5)));

@@ -31,6 +31,14 @@ bool retrain_name_is_safe(const char *name)
     return *name && *name != '.';
 }
 
+akin_status retrain_name_check(const char *job, const char *model, akin_error *err)
+{
+    if (retrain_name_is_safe(model))
+        return AKIN_OK;
+    return error_set(err, AKIN_E_UNSUPPORTED, __FILE__, __LINE__,
+                     "%s: model '%.60s': only letters, digits, . _ - can name a file", job, model);
+}
+
 akin_status retrain_path(const struct retrain *t, char *out, akin_error *err, const char *format,
                          ...)
 {

@@ -195,11 +195,7 @@ static akin_status retrain_check(struct live *l, const char *model, akin_error *
     if (!l->retrain->p.base)
         AKIN_FAIL(AKIN_E_UNSUPPORTED, "retrain: serve: retrain: base is missing: the dataset file "
                                       "that the model came from (none: the store alone)");
-    if (!retrain_name_is_safe(model))
-        AKIN_FAIL(AKIN_E_UNSUPPORTED,
-                  "retrain: model '%.60s': only letters, digits, . _ - can "
-                  "name a file",
-                  model);
+    AKIN_TRY(retrain_name_check("retrain", model, err));
 done:
     return status;
 }
