@@ -9,7 +9,14 @@
 
 #include <string.h>
 
-#define MODEL_MAP(X) X(popular) X(together) X(itemknn) X(ials)
+/* A line each, so that additions do not meet. */
+/* clang-format off */
+#define MODEL_MAP(X) \
+    X(popular) \
+    X(together) \
+    X(itemknn) \
+    X(ials)
+/* clang-format on */
 
 #define MODEL_DECLARE(name) extern const struct model_class model_##name;
 MODEL_MAP(MODEL_DECLARE)

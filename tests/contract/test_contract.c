@@ -9,19 +9,14 @@
 static const struct {
     const char *model, *params;
 } variants[] = {
-    {"ials", "{\"solver\":\"cholesky\",\"factors\":12,\"reg\":0.1,\"unobserved_weight\":0.1}"},
-    {"ials",
-     "{\"solver\":\"block\",\"block\":8,\"factors\":12,\"reg\":0.1,\"unobserved_weight\":0.1}"},
-    {"ials", "{\"biases\":true,\"factors\":6,\"reg\":0.1,\"unobserved_weight\":0.1}"},
-    {"ials", "{\"biases\":true,\"solver\":\"block\",\"block\":8,\"factors\":12,\"reg\":0.1,"
-             "\"unobserved_weight\":0.1}"},
+#include "variants.h"
 };
 
 int main(int argc, char **argv)
 {
     size_t part = argc == 3 ? (size_t)strtoul(argv[1], NULL, 10) : 0;
     size_t parts = argc == 3 ? (size_t)strtoul(argv[2], NULL, 10) : 1;
-    enum { N_VARIANTS = sizeof variants / sizeof variants[0], MOST = 128 };
+    enum { N_VARIANTS = sizeof variants / sizeof variants[0], MOST = 256 };
     struct contract_case cases[MOST], own[MOST];
     size_t n = 0, n_own = 0;
     for (size_t i = 0; model_class_at(i); i++) {
