@@ -4,6 +4,7 @@
  */
 #include "api/lists.h"
 #include "api/op.h"
+#include "api/per_user.h"
 #include "core/text.h"
 #include "data/split.h"
 #include "eval/evaluate.h"
@@ -29,6 +30,7 @@ struct evaluate_params {
     int64_t allow_leakage;
     int64_t fold_in;
     int64_t bootstrap;
+    const char *per_user;
 };
 static const akin_param evaluate_rows[] = {
     PARAM_TEXT(struct evaluate_params, train, NULL, AKIN_PARAM_REQUIRED,
@@ -65,6 +67,8 @@ static const akin_param evaluate_rows[] = {
                "server gives them"),
     PARAM_INT(struct evaluate_params, bootstrap, "1000", 0, 100000, "resamples", 0,
               "of the 95 % intervals, 0 = none"),
+    PARAM_TEXT(struct evaluate_params, per_user, NULL, 0,
+               "CSV to write: what each user contributes (model,user_id,recall@20,…)"),
     PARAM_END,
 };
 
@@ -77,6 +81,7 @@ struct contender {
     int64_t peak_bytes;
     struct eval_result result;
     bool has_result;
+    int32_t *user; /* (result.n_users) index in the test users, owned */
 };
 
 struct session {
@@ -87,6 +92,7 @@ struct session {
     json_t *feedback;            /* owned */
     struct contender *rows;      /* owned */
     int32_t n_rows;
+    struct per_user *per_user; /* owned, NULL = not wanted */
 };
 
 static akin_status join_list(struct buf *buf, const json_t *list, akin_error *err)
@@ -135,22 +141,40 @@ static akin_status session_open(struct session *s, akin_error *err)
     if (s->n_rows == 0)
         AKIN_FAIL(AKIN_E_ARG, "evaluate: nothing to evaluate (give --model, --from or --lists)");
     MEM_ZERO(ctx, s->rows, s->n_rows);
+    if (s->p.per_user)
+        AKIN_TRY(per_user_open(ctx, s->p.per_user, &s->opt, &s->per_user, err));
 done:
     buf_free(&names);
     return status;
 }
 
+static void contenders_reset(struct session *s)
+{
+    for (int32_t i = 0; s->rows && i < s->n_rows; i++) {
+        if (s->rows[i].has_result)
+            eval_result_free(s->call->ctx, &s->rows[i].result);
+        json_decref(s->rows[i].card);
+        mem_free(s->call->ctx, s->rows[i].user);
+        s->rows[i] = (struct contender){0};
+    }
+}
+
 static void session_close(struct session *s)
 {
     akin_ctx *ctx = s->call->ctx;
-    for (int32_t i = 0; s->rows && i < s->n_rows; i++) {
-        if (s->rows[i].has_result)
-            eval_result_free(ctx, &s->rows[i].result);
-        json_decref(s->rows[i].card);
-    }
+    contenders_reset(s);
+    per_user_abort(s->per_user);
     mem_free(ctx, s->rows);
     mem_free(ctx, s->metrics);
     json_decref(s->feedback);
+}
+
+/* What is known of a row; the view's users go with it. */
+static void take_result(struct contender *row, struct test_view *view)
+{
+    row->has_result = true;
+    row->user = view->test_user;
+    view->test_user = NULL;
 }
 
 /* Joins the test data to the model's numbering and evaluates. since: events that are folded in as
@@ -165,7 +189,7 @@ static akin_status measure_model(struct session *s, const struct model *m,
     if (since)
         AKIN_TRY(test_view_give(&view, since, &m->hist, &m->items, m->feedback, err));
     AKIN_TRY(evaluate_model(s->call->ctx, m, &view, &s->opt, &row->result, err));
-    row->has_result = true;
+    take_result(row, &view);
     row->card = json_incref(m->card);
 done:
     test_view_free(&view);
@@ -248,7 +272,7 @@ static akin_status measure_lists(struct session *s, const char *path, const stru
     AKIN_TRY(test_view_build(ctx, test, &train->users, &train->items, f, &view, err));
     AKIN_TRY(lists_read(ctx, path, &test->users, &train->items, &lists, err));
     AKIN_TRY(evaluate_lists(ctx, &lists, &tv, &view, &s->opt, &row->result, err));
-    row->has_result = true;
+    take_result(row, &view);
     row->peak_bytes = akin_memory_peak(ctx);
 done:
     lists_free(ctx, &lists);
@@ -322,8 +346,13 @@ static akin_status evaluate_once(struct session *s, const struct dataset *train,
     akin_status status = AKIN_OK;
     json_t *results = json_array(), *tests = json_array();
     AKIN_TRY(measure_all(s, train, test, err));
-    for (int32_t i = 0; i < s->n_rows; i++)
-        json_array_append_new(results, contender_json(s, &s->rows[i]));
+    for (int32_t i = 0; i < s->n_rows; i++) {
+        const struct contender *row = &s->rows[i];
+        json_array_append_new(results, contender_json(s, row));
+        if (s->per_user)
+            AKIN_TRY(
+                per_user_add(s->per_user, row->name, &row->result, row->user, &test->users, err));
+    }
     AKIN_TRY(compare_all(s, tests, err));
     *result = json_pack("{s:O, s:O}", "results", results, "tests", tests);
     if (!*result)
@@ -332,16 +361,6 @@ done:
     json_decref(results);
     json_decref(tests);
     return status;
-}
-
-static void contenders_reset(struct session *s)
-{
-    for (int32_t i = 0; i < s->n_rows; i++) {
-        if (s->rows[i].has_result)
-            eval_result_free(s->call->ctx, &s->rows[i].result);
-        json_decref(s->rows[i].card);
-        s->rows[i] = (struct contender){0};
-    }
 }
 
 /* Adds fold results into the running mean held by `mean` (metrics and seconds of each model). */
@@ -428,6 +447,14 @@ static akin_status evaluate_run(struct op_call *call, json_t **result, akin_erro
     }
     AKIN_TRY(evaluate_once(&s, train, test, result, err));
 done:
+    if (status == AKIN_OK && s.per_user) {
+        status = per_user_commit(s.per_user, err);
+        s.per_user = NULL;
+        if (status != AKIN_OK) {
+            json_decref(*result);
+            *result = NULL;
+        }
+    }
     session_close(&s);
     dataset_free(test);
     dataset_free(train);

@@ -1,4 +1,5 @@
 """Usage, help, exit statuses, defects in data, golden metrics through the program."""
+import csv
 import json
 import os
 import unittest
@@ -152,6 +153,29 @@ class Golden(Case):
                 "gini@5": .488235, "entropy@5": 1.731535}
         for name, value in want.items():
             self.assertAlmostEqual(got[name], value, places=6, msg=name)
+
+    def test_what_each_user_contributes(self):
+        data, path = self.ratings(), self.dir / "users.csv"
+        args = ["--train", data, "--split", "leave-last:2", "--model", "popular", "--model",
+                "itemknn", "--metrics", "recall@5,ndcg@5,coverage@5"]
+        results = self.json("evaluate", *args, "--per-user", path)["results"]
+        with open(path, newline="") as f:
+            rows = list(csv.DictReader(f))
+        self.assertEqual(list(rows[0]), ["model", "user_id", "recall@5", "ndcg@5"])
+        for r in results:
+            for metric in ("recall@5", "ndcg@5"):
+                own = [float(u[metric]) for u in rows if u["model"] == r["model"] and u[metric]]
+                self.assertEqual(len(own), r["n_eval"])
+                self.assertAlmostEqual(sum(own) / len(own), r["metrics"][metric]["value"], 6)
+        whole = self.json("evaluate", "--train", data, "--split", "kfold:3", "--model", "popular",
+                          "--per-user", path)  # every user of every fold
+        self.assertEqual(whole["n_folds"], 3)
+        with open(path) as f:
+            self.assertGreater(sum(1 for _ in f), len(rows) / 2)
+        _, err = self.akin("evaluate", *args[:6], "--metrics", "coverage@5", "--per-user",
+                           self.dir / "none.csv", status=2)
+        self.assertIn("mean over users", err)
+        self.assertFalse((self.dir / "none.csv").exists())
 
     def test_as_others_define(self):
         for dialect, metric, value in (("gorse", "precision@5", .633333),
