@@ -15,7 +15,10 @@
     X(popular) \
     X(together) \
     X(itemknn) \
-    X(ials)
+    X(ials) \
+    X(markov) \
+    X(vsknn) \
+    X(stan)
 /* clang-format on */
 
 #define MODEL_DECLARE(name) extern const struct model_class model_##name;
