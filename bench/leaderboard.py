@@ -261,6 +261,8 @@ class Board:
         sign = -1 if metric in RATING else 1
         value, i, params = max(seen, key=lambda s: (sign * s[0], -s[1]))
         if i > 0 or name in self.params and model in self.params[name]:
+            if PARAMS.exists():  # others may have written meanwhile
+                self.params = json.loads(PARAMS.read_text())
             self.params.setdefault(name, {})[model] = {
                 "params": params,
                 "validation": {metric: round(value, 6), "defaults": round(seen[0][0], 6), "trials": self.o.trials},

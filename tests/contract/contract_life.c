@@ -267,6 +267,9 @@ void contract_memory(void **state)
 {
     const struct contract_case *c = contract_case_of(state);
     struct world w;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* one thread, hundreds of fits: what is looked for here cannot be found there */
+#endif
     world_make(&w, 1, NULL, 0, true);
     int64_t before = mem_used(w.ctx->mem);
     bool done = false;
