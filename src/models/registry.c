@@ -18,7 +18,8 @@
     X(ials) \
     X(markov) \
     X(vsknn) \
-    X(stan)
+    X(stan) \
+    /* the end */
 /* clang-format on */
 
 #define MODEL_DECLARE(name) extern const struct model_class model_##name;
