@@ -125,19 +125,6 @@ void neighbors_score(const struct neighbors *nb, const struct folded *h, struct 
         neighbors_add(nb, h->item[j], h->x[j], out);
 }
 
-int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
-{
-    int32_t at = n;
-    while (at > 0 && out[at - 1].contribution < x)
-        at--;
-    if (at >= max)
-        return n;
-    int32_t last = n < max ? n : max - 1;
-    memmove(out + at + 1, out + at, (size_t)(last - at) * sizeof *out);
-    out[at] = (struct reason){item, x};
-    return last + 1;
-}
-
 int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, int32_t item,
                           double scale, struct reason *out, int32_t max)
 {

@@ -77,6 +77,23 @@ struct reason {
     int32_t item;
     float contribution;
 };
+/* Puts a reason among n of at most max, largest first, of equal ones the lower item; the last falls
+ * off. Returns how many there are now. */
+static inline int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item,
+                                 float contribution)
+{
+    int32_t at = n;
+    while (at > 0 && (out[at - 1].contribution < contribution ||
+                      (out[at - 1].contribution <= contribution && out[at - 1].item > item)))
+        at--;
+    if (at >= max)
+        return n;
+    int32_t last = n < max ? n : max - 1;
+    for (int32_t i = last; i > at; i--)
+        out[i] = out[i - 1];
+    out[at] = (struct reason){item, contribution};
+    return last + 1;
+}
 
 enum scorer_flags {
     SCORER_RATES = 1,     /* scores are predictions on the value scale: rmse, mae make sense */
