@@ -15,6 +15,8 @@
     X(popular) \
     X(together) \
     X(itemknn) \
+    X(p3alpha) \
+    X(rp3beta) \
     X(ials)
 /* clang-format on */
 
