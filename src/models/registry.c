@@ -17,6 +17,7 @@
     X(itemknn) \
     X(p3alpha) \
     X(rp3beta) \
+    X(slopeone) \
     X(ials)
 /* clang-format on */
 
