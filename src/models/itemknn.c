@@ -16,9 +16,7 @@
 #include "models/itemknn_similarity.h"
 #include "models/model_impl.h"
 #include "models/neighbors.h"
-
-#include <inttypes.h>
-#include <string.h>
+#include "models/ratings.h"
 
 enum { RANKING, RATING };
 
@@ -64,8 +62,7 @@ struct itemknn {
     const struct model *owner;
     int32_t n_items;
     struct neighbors nb;
-    const float *bias; /* (n_items) rating: b_i, NaN = nobody rated it; NULL = ranking */
-    double mu;         /* rating: mean of all ratings */
+    struct baseline base; /* rating; its bias NULL = ranking */
 };
 
 static const struct itemknn_params *params_of(const struct model *m)
@@ -75,33 +72,13 @@ static const struct itemknn_params *params_of(const struct model *m)
 
 /* ---- Fit ----------------------------------------------------------------------------------- */
 
-/* μ and b_i from the last value of each pair. */
-static akin_status fit_bias(struct model *m, const struct train_view *tv, akin_error *err)
+static akin_status fit_base(struct model *m, const struct train_view *tv, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct itemknn *self = m->self;
     struct csr values = {0}, by_item = {0};
-    float *bias = NULL;
-    double damping = params_of(m)->mean_damping;
-    if (!dataset_has_values(tv->ds) && tv->ds->n_events > 0)
-        AKIN_FAIL(AKIN_E_INPUT, "itemknn: mode=rating needs ratings; this data has no values (use "
-                                "mode=ranking)");
-    MEM_NEW(m->ctx, bias, self->n_items);
-    self->bias = bias;
-    AKIN_TRY(histories_values(m->ctx, &tv->hist, self->n_items, &values, err));
-    AKIN_TRY(csr_transpose(m->ctx, &values, &by_item, err));
-    int64_t nnz = csr_nnz(&values);
-    double sum = 0;
-    for (int64_t e = 0; e < nnz; e++)
-        sum += (double)values.val[e];
-    self->mu = nnz > 0 ? sum / (double)nnz : 0;
-    for (int32_t i = 0; i < self->n_items; i++) {
-        int64_t lo = by_item.ptr[i], hi = by_item.ptr[i + 1];
-        double off = 0;
-        for (int64_t e = lo; e < hi; e++)
-            off += (double)by_item.val[e] - self->mu;
-        bias[i] = hi > lo ? (float)(off / ((double)(hi - lo) + damping)) : NAN;
-    }
+    AKIN_TRY(ratings_build(tv, "itemknn: mode=rating", "use mode=ranking", &values, &by_item, err));
+    AKIN_TRY(baseline_fit(m->ctx, &values, &by_item, params_of(m)->mean_damping, &self->base, err));
 done:
     csr_free(m->ctx, &values);
     csr_free(m->ctx, &by_item);
@@ -128,7 +105,7 @@ static akin_status itemknn_fit(struct model *m, const struct train_view *tv,
     self->owner = m;
     self->n_items = m->items.n;
     if (p->mode == RATING)
-        AKIN_TRY(fit_bias(m, tv, err));
+        AKIN_TRY(fit_base(m, tv, err));
     AKIN_TRY(similarity_fit(tv, &spec, &out, err));
     neighbors_take(&out, &self->nb);
 done:
@@ -141,8 +118,8 @@ static akin_status fold(const struct itemknn *self, const struct query *q, struc
                         struct folded *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    bool is_rating = self->bias != NULL;
-    AKIN_TRY(neighbors_fold(&self->nb, &q->hist, is_rating, scratch, out, err));
+    bool is_rating = self->base.bias != NULL;
+    AKIN_TRY(folded_make(&q->hist, self->n_items, is_rating, scratch, out, err));
     for (int32_t j = 0; j < out->n && !is_rating && params_of(self->owner)->weighting != 0; j++)
         out->x[j] = 1.0F;
 done:
@@ -152,17 +129,10 @@ done:
 /* b_u, and the ratings of h become what they are above μ + b_u + b_j. */
 static double take_off_means(const struct itemknn *self, struct folded *h)
 {
-    double sum = 0;
-    for (int32_t j = 0; j < h->n; j++) {
-        double b = (double)self->bias[h->item[j]];
-        sum += (double)h->x[j] - self->mu - (isnan(b) ? 0 : b);
-    }
-    double own = h->n > 0 ? sum / ((double)h->n + params_of(self->owner)->mean_damping) : 0;
-    own = isfinite(own) ? own : 0;
-    for (int32_t j = 0; j < h->n; j++) {
-        double b = (double)self->bias[h->item[j]];
-        h->x[j] = (float)((double)h->x[j] - self->mu - own - (isnan(b) ? 0 : b));
-    }
+    const struct baseline *base = &self->base;
+    double own = baseline_user(base, h);
+    for (int32_t j = 0; j < h->n; j++)
+        h->x[j] = (float)((double)h->x[j] - base->mean - own - baseline_item(base, h->item[j]));
     return own;
 }
 
@@ -170,7 +140,7 @@ static akin_status rating_evidence(const struct itemknn *self, struct folded *h,
                                    struct evidence *out, struct arena *scratch, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct neighbors *nb = &self->nb;
+    const struct csr *nb = &self->nb.rows;
     float *above = arena_alloc(scratch, self->n_items, sizeof *above, err);
     if (!above)
         AKIN_TRY(AKIN_E_MEMORY);
@@ -180,13 +150,13 @@ static akin_status rating_evidence(const struct itemknn *self, struct folded *h,
     double own = take_off_means(self, h);
     for (int32_t j = 0; j < h->n; j++)
         for (int64_t e = nb->ptr[h->item[j]]; e < nb->ptr[h->item[j] + 1]; e++) {
-            above[nb->item[e]] += nb->sim[e] * h->x[j];
-            total[nb->item[e]] += nb->sim[e];
+            above[nb->col[e]] += nb->val[e] * h->x[j];
+            total[nb->col[e]] += nb->val[e];
         }
     for (int32_t i = 0; i < self->n_items; i++) {
-        if (isnan(self->bias[i]))
+        if (isnan(self->base.bias[i]))
             continue;
-        double r = self->mu + own + (double)self->bias[i];
+        double r = self->base.mean + own + (double)self->base.bias[i];
         if (total[i] > 0)
             r += (double)above[i] / (double)total[i];
         evidence_add(out, i, (float)r);
@@ -202,7 +172,7 @@ static akin_status itemknn_evidence(const void *state, const struct query *q, st
     const struct itemknn *self = state;
     struct folded h;
     AKIN_TRY(fold(self, q, scratch, &h, err));
-    if (self->bias)
+    if (self->base.bias)
         AKIN_TRY(rating_evidence(self, &h, out, scratch, err));
     else
         neighbors_score(&self->nb, &h, out);
@@ -220,7 +190,7 @@ static akin_status itemknn_explain(const void *state, const struct query *q, int
     double total = 1;
     *n = 0;
     AKIN_TRY(fold(self, q, scratch, &h, err));
-    if (self->bias) {
+    if (self->base.bias) {
         take_off_means(self, &h);
         total = 0;
         for (int32_t j = 0; j < h.n; j++)
@@ -253,11 +223,8 @@ static akin_status itemknn_save(const struct model *m, struct container_writer *
     akin_status status = AKIN_OK;
     const struct itemknn *self = m->self;
     AKIN_TRY(neighbors_save(w, &self->nb, err));
-    if (self->bias) {
-        AKIN_TRY(container_add(w, "m.bias", CONTAINER_REQUIRED, self->bias,
-                               (int64_t)self->n_items * (int64_t)sizeof *self->bias, err));
-        AKIN_TRY(container_add(w, "m.mean", CONTAINER_REQUIRED, &self->mu, sizeof self->mu, err));
-    }
+    if (self->base.bias)
+        AKIN_TRY(baseline_save(w, &self->base, err));
 done:
     return status;
 }
@@ -266,23 +233,11 @@ static akin_status itemknn_load(struct model *m, struct container *c, akin_error
 {
     akin_status status = AKIN_OK;
     struct itemknn *self = m->self;
-    const void *data;
-    int64_t n;
     self->owner = m;
     self->n_items = m->items.n;
     AKIN_TRY(neighbors_load(c, self->n_items, &self->nb, err));
-    if (params_of(m)->mode != RATING)
-        goto done;
-    AKIN_TRY(container_get(c, "m.bias", sizeof *self->bias, false, &data, &n, err));
-    if (n != self->n_items)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.bias has %" PRId64 " rows for %d items",
-                  container_path(c), n, self->n_items);
-    self->bias = data;
-    AKIN_TRY(container_get(c, "m.mean", sizeof self->mu, false, &data, &n, err));
-    if (n != 1)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.mean holds %" PRId64 " numbers, not 1",
-                  container_path(c), n);
-    memcpy(&self->mu, data, sizeof self->mu);
+    if (params_of(m)->mode == RATING)
+        AKIN_TRY(baseline_load(c, self->n_items, params_of(m)->mean_damping, &self->base, err));
 done:
     return status;
 }
@@ -291,8 +246,7 @@ static void itemknn_destroy(struct model *m)
 {
     struct itemknn *self = m->self;
     neighbors_free(m, &self->nb);
-    if (!m->file) /* else a view into it */
-        model_free_array(m->ctx, self->bias);
+    baseline_free(m, &self->base);
 }
 
 static void itemknn_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,

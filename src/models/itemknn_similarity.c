@@ -20,6 +20,7 @@
 #include "models/itemknn_similarity.h"
 
 #include "kern/math.h"
+#include "models/ratings.h"
 #include "solve/cooc.h"
 #include "solve/llr.h"
 
@@ -55,20 +56,7 @@ static void shrink(const struct fit *f, const struct cooc_row *row, float *out)
 static void measure_factors(const void *arg, const struct cooc_row *row, float *out)
 {
     const struct fit *f = arg;
-    float own = f->own[row->item];
-    const float *other = f->other;
-    if (row->items)
-        for (int32_t t = 0; t < row->n; t++)
-            out[t] = own * other[row->items[t]];
-    else
-        for (int32_t t = 0; t < row->n; t++)
-            out[t] = own * other[t];
-    if (row->sum)
-        for (int32_t t = 0; t < row->n; t++)
-            out[t] *= row->sum[t];
-    else
-        for (int32_t t = 0; t < row->n; t++)
-            out[t] *= (float)row->count[t];
+    cooc_scale(row, f->own[row->item], f->other, out);
     shrink(f, row, out);
 }
 
@@ -295,12 +283,9 @@ static akin_status make_ratings(struct fit *f, const struct train_view *tv, akin
 {
     akin_status status = AKIN_OK;
     bool is_adjusted = f->spec->similarity == SIM_ADJUSTED_COSINE;
-    if (!dataset_has_values(tv->ds) && tv->ds->n_events > 0)
-        AKIN_FAIL(AKIN_E_INPUT,
-                  "itemknn: similarity=%s compares ratings, but this data has no values (use "
-                  "cosine)",
-                  is_adjusted ? "adjusted_cosine" : "pearson");
-    AKIN_TRY(histories_values(f->ctx, &tv->hist, tv->ds->items.n, &f->rating, err));
+    AKIN_TRY(ratings_build(
+        tv, is_adjusted ? "itemknn: similarity=adjusted_cosine" : "itemknn: similarity=pearson",
+        "use cosine", &f->rating, &f->rating_t, err));
     for (int64_t u = 0; is_adjusted && u < f->rating.n_rows; u++) {
         int64_t lo = f->rating.ptr[u], hi = f->rating.ptr[u + 1];
         double sum = 0;
@@ -309,7 +294,10 @@ static akin_status make_ratings(struct fit *f, const struct train_view *tv, akin
         for (int64_t e = lo; e < hi; e++)
             f->rating.val[e] = (float)((double)f->rating.val[e] - sum / (double)(hi - lo));
     }
-    AKIN_TRY(csr_transpose(f->ctx, &f->rating, &f->rating_t, err));
+    if (is_adjusted) {
+        csr_free(f->ctx, &f->rating_t);
+        AKIN_TRY(csr_transpose(f->ctx, &f->rating, &f->rating_t, err));
+    }
 done:
     return status;
 }

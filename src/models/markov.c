@@ -259,7 +259,7 @@ static akin_status fold(const struct markov *self, const struct query *q, struct
     const struct markov_params *p = params_of(self->owner);
     struct recent_items last;
     AKIN_TRY(sessions_recent(&q->hist, p->session_gap_seconds, (int32_t)p->history,
-                             self->nb.n_items, scratch, &last, err));
+                             (int32_t)self->nb.rows.n_rows, scratch, &last, err));
     out->n = last.n;
     out->item = last.item;
     out->x = arena_alloc(scratch, last.n, sizeof *out->x, err);

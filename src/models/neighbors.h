@@ -2,13 +2,13 @@
 #ifndef AKIN_MODELS_NEIGHBORS_H
 #define AKIN_MODELS_NEIGHBORS_H
 
+#include "models/folded.h"
 #include "models/model.h"
 
 struct neighbors {
-    int32_t n_items;
-    const int64_t *ptr;  /* (n_items + 1) a row for each item of a history */
-    const int32_t *item; /* the items it speaks for, ascending within a row */
-    const float *sim;    /* > 0: how much */
+    /* (n_items, n_items) a row for each item of a history: the items it speaks for and how much,
+     * > 0; views into the file of a loaded model */
+    struct csr rows;
 };
 
 /* Moves rows (n_items, n_items) into out. */
@@ -26,18 +26,11 @@ float neighbors_sim(const struct neighbors *nb, int32_t j, int32_t i);
 static inline void neighbors_add(const struct neighbors *nb, int32_t j, float w,
                                  struct evidence *out)
 {
-    for (int64_t e = nb->ptr[j]; e < nb->ptr[j + 1]; e++)
-        evidence_add(out, nb->item[e], w * nb->sim[e]);
+    const struct csr *r = &nb->rows;
+    for (int64_t e = r->ptr[j]; e < r->ptr[j + 1]; e++)
+        evidence_add(out, r->col[e], w * r->val[e]);
 }
 
-/* A history folded: distinct known items ascending; in the arena it was made in. */
-struct folded {
-    int32_t n;
-    int32_t *item;
-    float *x; /* folded weights, or last values */
-};
-akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, bool wants_values,
-                           struct arena *scratch, struct folded *out, akin_error *err);
 /* All asked for, h.x[j] · s(j → i) summed over j ascending; explained, the terms times scale. */
 void neighbors_score(const struct neighbors *nb, const struct folded *h, struct evidence *out);
 int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, int32_t item,

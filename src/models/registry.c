@@ -19,6 +19,9 @@
     X(markov) \
     X(vsknn) \
     X(stan) \
+    X(p3alpha) \
+    X(rp3beta) \
+    X(slopeone) \
     /* the end */
 /* clang-format on */
 

@@ -185,7 +185,7 @@ static akin_status fold(const struct together *self, const struct query *q, stru
                         struct folded *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    AKIN_TRY(neighbors_fold(&self->nb, &q->hist, false, scratch, out, err));
+    AKIN_TRY(folded_make(&q->hist, self->owner->items.n, false, scratch, out, err));
     for (int32_t j = 0; j < out->n; j++)
         out->x[j] = 1.0F;
 done:

@@ -48,6 +48,10 @@ static inline int32_t cooc_item(const struct cooc_row *row, int32_t t)
     return row->items ? row->items[t] : t;
 }
 
+/* out (row->n) = own · other[item] · the row's sums, or counts where it has none. other (n_items).
+ */
+void cooc_scale(const struct cooc_row *row, float own, const float *other, float *out);
+
 /* Called once for each item, from several workers at once; row lives during the call. */
 typedef akin_status (*cooc_visit_fn)(void *arg, const struct cooc_row *row, int worker,
                                      akin_error *err);

@@ -13,6 +13,24 @@
 
 enum { SHORT = 16, DEPTH = 64, SCAN = 1024 };
 
+/* ---- Values of a row ----------------------------------------------------------------------- */
+
+void cooc_scale(const struct cooc_row *row, float own, const float *other, float *out)
+{
+    if (row->items)
+        for (int32_t t = 0; t < row->n; t++)
+            out[t] = own * other[row->items[t]];
+    else
+        for (int32_t t = 0; t < row->n; t++)
+            out[t] = own * other[t];
+    if (row->sum)
+        for (int32_t t = 0; t < row->n; t++)
+            out[t] *= row->sum[t];
+    else
+        for (int32_t t = 0; t < row->n; t++)
+            out[t] *= (float)row->count[t];
+}
+
 /* ---- The best of each row ------------------------------------------------------------------ */
 
 /*

@@ -6,3 +6,4 @@
 {"ials", "{\"biases\":true,\"solver\":\"block\",\"block\":8,\"factors\":12,\"reg\":0.1,\"unobserved_weight\":0.1}"},
 {"markov", "{\"steps\":2,\"norm\":0.5,\"history\":20,\"history_decay\":\"div\",\"session_gap_seconds\":31536000}"},
 {"stan", "{\"recency_days\":30,\"session_gap_seconds\":31536000,\"neighbors\":30,\"idf\":0.5}"},
+{"rp3beta", "{\"alpha\":0.7,\"neighbors\":5,\"keep\":\"target\"}"},

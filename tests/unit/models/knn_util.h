@@ -1,4 +1,4 @@
-/* What the tests of popular, together and itemknn share: fits of small datasets, scores, files. */
+/* What the tests of models that count and compare share: fits of small datasets, scores, files. */
 #ifndef AKIN_TESTS_KNN_UTIL_H
 #define AKIN_TESTS_KNN_UTIL_H
 
@@ -107,6 +107,94 @@ static inline uint64_t fitted_print(const struct fitted *f)
     uint64_t sum = 0;
     assert_int_equal(model_fingerprint(f->m, &sum, &err), AKIN_OK);
     return sum;
+}
+
+/* Users u0, u1, … with weights > 0 (n_users, n_items) as values on items 0, 1, …. */
+static inline struct dataset *matrix_data(akin_ctx *ctx, const float *weights, int n_users,
+                                          int n_items)
+{
+    enum { MOST = 100 };
+    static struct row rows[MOST];
+    static char users[MOST][16], items[MOST][16];
+    int n = 0;
+    assert_true(n_users * n_items <= MOST);
+    for (int u = 0; u < n_users; u++)
+        for (int i = 0; i < n_items; i++)
+            if (weights[u * n_items + i] > 0) {
+                snprintf(users[n], sizeof users[n], "u%d", u);
+                snprintf(items[n], sizeof items[n], "%d", i);
+                rows[n] = (struct row){users[n], items[n], weights[u * n_items + i], n, 0};
+                n++;
+            }
+    return fix_dataset(ctx, rows, n, FIX_VALUES, NULL);
+}
+
+/* The user that matrix_data called u. */
+static inline int32_t fitted_user(const struct fitted *f, int u)
+{
+    char id[16];
+    snprintf(id, sizeof id, "u%d", u);
+    return ids_find(&f->ds->users, id, strlen(id));
+}
+
+/* The data as dense matrices, users and items numbered as in the dataset. */
+struct dense {
+    int n_users, n_items;
+    double *w;           /* (n_users, n_items) 0 = none */
+    double *r;           /* ratings, NaN = none */
+    double *deg, *rated; /* (n_users) items with a weight, with a rating */
+};
+
+static inline struct dense dense_of(const struct fitted *f)
+{
+    struct dense d = {.n_users = f->ds->users.n, .n_items = f->ds->items.n};
+    size_t size = (size_t)(d.n_users * d.n_items);
+    d.w = calloc(size, sizeof *d.w);
+    d.r = calloc(size, sizeof *d.r);
+    d.deg = calloc((size_t)d.n_users, sizeof *d.deg);
+    d.rated = calloc((size_t)d.n_users, sizeof *d.rated);
+    assert_true(d.w && d.r && d.deg && d.rated);
+    for (size_t e = 0; e < size; e++)
+        d.r[e] = (double)NAN;
+    for (int u = 0; u < d.n_users; u++) {
+        struct history h = histories_of(&f->tv.hist, u);
+        for (int e = 0; e < h.n; e++) {
+            d.w[u * d.n_items + h.item[e]] += h.weight ? (double)h.weight[e] : 1;
+            d.r[u * d.n_items + h.item[e]] = h.value ? (double)h.value[e] : 1;
+        }
+        for (int i = 0; i < d.n_items; i++) {
+            d.deg[u] += d.w[u * d.n_items + i] > 0;
+            d.rated[u] += !isnan(d.r[u * d.n_items + i]);
+        }
+    }
+    return d;
+}
+
+static inline void dense_free(struct dense *d)
+{
+    free(d->w);
+    free(d->r);
+    free(d->deg);
+    free(d->rated);
+}
+
+/* What the model kept: s (n_items, n_items), 0 = nothing. */
+static inline double *kept_of(struct fitted *f)
+{
+    akin_error err;
+    int n = f->ds->items.n;
+    struct evidence ev;
+    double *out = calloc((size_t)(n * n), sizeof *out);
+    assert_non_null(out);
+    assert_int_equal(evidence_init(f->ctx, n, &ev, &err), AKIN_OK);
+    for (int j = 0; j < n; j++) {
+        evidence_clear(&ev);
+        assert_int_equal(f->m->cls->scorer.similar(f->m->self, j, &ev, NULL, &err), AKIN_OK);
+        for (int t = 0; t < ev.n; t++)
+            out[j * n + ev.items[t]] = (double)ev.value[ev.items[t]];
+    }
+    evidence_free(f->ctx, &ev);
+    return out;
 }
 
 /* Save → load: same fingerprint, same scores of every user. */
@@ -218,7 +306,7 @@ static inline void assert_refuses(akin_ctx *ctx, const char *name, const char *p
     json_t *json = params ? json_loads(params, 0, NULL) : NULL;
     assert_int_equal(model_create(ctx, model_class_find(name), json, &m, &err), AKIN_OK);
     m->file = sections_file(ctx, s, path);
-    m->items.n = n_items;
+    m->users.n = m->items.n = n_items;
     assert_int_equal(m->cls->load(m, m->file, &err), AKIN_E_FORMAT);
     if (!strstr(err.message, part) || !strstr(err.message, "akin-bad"))
         fail_msg("'%s' lacks '%s'", err.message, part);

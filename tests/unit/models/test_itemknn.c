@@ -5,47 +5,6 @@
 #include "unit/models/knn_golden.h"
 #include "unit/models/knn_util.h"
 
-/* The data as dense matrices, users and items numbered as in the dataset. */
-struct dense {
-    int n_users, n_items;
-    double *w;           /* (n_users, n_items) 0 = none */
-    double *r;           /* ratings, NaN = none */
-    double *deg, *rated; /* (n_users) items with a weight, with a rating */
-};
-
-static struct dense dense_of(const struct fitted *f)
-{
-    struct dense d = {.n_users = f->ds->users.n, .n_items = f->ds->items.n};
-    size_t size = (size_t)(d.n_users * d.n_items);
-    d.w = calloc(size, sizeof *d.w);
-    d.r = calloc(size, sizeof *d.r);
-    d.deg = calloc((size_t)d.n_users, sizeof *d.deg);
-    d.rated = calloc((size_t)d.n_users, sizeof *d.rated);
-    assert_true(d.w && d.r && d.deg && d.rated);
-    for (size_t e = 0; e < size; e++)
-        d.r[e] = (double)NAN;
-    for (int u = 0; u < d.n_users; u++) {
-        struct history h = histories_of(&f->tv.hist, u);
-        for (int e = 0; e < h.n; e++) {
-            d.w[u * d.n_items + h.item[e]] += h.weight ? (double)h.weight[e] : 1;
-            d.r[u * d.n_items + h.item[e]] = h.value ? (double)h.value[e] : 1;
-        }
-        for (int i = 0; i < d.n_items; i++) {
-            d.deg[u] += d.w[u * d.n_items + i] > 0;
-            d.rated[u] += !isnan(d.r[u * d.n_items + i]);
-        }
-    }
-    return d;
-}
-
-static void dense_free(struct dense *d)
-{
-    free(d->w);
-    free(d->r);
-    free(d->deg);
-    free(d->rated);
-}
-
 struct setting {
     const char *similarity;
     double damping, shrinkage, alpha;
@@ -139,25 +98,6 @@ static double ref_sim(const struct dense *d, const struct setting *s, int j, int
     return dot / (pow(jj, alpha) * pow(ii, 1 - alpha)) * less;
 }
 
-/* What the model kept: s (n_items, n_items), 0 = nothing. */
-static double *kept_of(struct fitted *f)
-{
-    akin_error err;
-    int n = f->ds->items.n;
-    struct evidence ev;
-    double *out = calloc((size_t)(n * n), sizeof *out);
-    assert_non_null(out);
-    assert_int_equal(evidence_init(f->ctx, n, &ev, &err), AKIN_OK);
-    for (int j = 0; j < n; j++) {
-        evidence_clear(&ev);
-        assert_int_equal(f->m->cls->scorer.similar(f->m->self, j, &ev, NULL, &err), AKIN_OK);
-        for (int t = 0; t < ev.n; t++)
-            out[j * n + ev.items[t]] = (double)ev.value[ev.items[t]];
-    }
-    evidence_free(f->ctx, &ev);
-    return out;
-}
-
 /* Each row (of history items, or of targets) holds the K largest of the reference. */
 static void check_kept(struct fitted *f, const struct setting *s, int k, bool by_target)
 {
@@ -233,25 +173,10 @@ static void equals_the_definitions(void **state)
     dataset_free(thin);
 }
 
-static struct dataset *golden_data(akin_ctx *ctx)
-{
-    static struct row rows[42];
-    static const char *const users[] = {"u0", "u1", "u2", "u3", "u4", "u5", "u6"};
-    static const char *const items[] = {"0", "1", "2", "3", "4", "5"};
-    int n = 0;
-    for (int u = 0; u < 7; u++)
-        for (int i = 0; i < 6; i++)
-            if (golden_weights[u][i] > 0) {
-                rows[n] = (struct row){users[u], items[i], golden_weights[u][i], n, 0};
-                n++;
-            }
-    return fix_dataset(ctx, rows, n, FIX_VALUES, NULL);
-}
-
 static void check_golden(akin_ctx *ctx, const char *params, const double want[6][6])
 {
     static const struct feedback_params linear = {.value_weight = 1};
-    struct dataset *ds = golden_data(ctx);
+    struct dataset *ds = matrix_data(ctx, &golden_weights[0][0], 7, 6);
     struct fitted f = fitted_new(ctx, ds, "itemknn", params, &linear);
     double *kept = kept_of(&f);
     for (int j = 0; j < 6; j++)

@@ -193,7 +193,7 @@ static void bad_files(void **state)
         const char *part;
     } bad[] = {
         {good, 4, items, sims, 2, "do not fit"}, {cut, 3, items, sims, 3, "do not fit"},
-        {down, 4, items, sims, 3, "m.ptr"},      {good, 4, far, sims, 3, "m.item: item 3 of 3"},
+        {down, 4, items, sims, 3, "m.ptr"},      {good, 4, far, sims, 3, "m.item: index 3 of 3"},
         {good, 4, twice, sims, 3, "m.item"},     {good, 4, items, zero, 3, "m.sim: 0"},
         {good, 4, items, nan, 3, "m.sim: nan"},
     };

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""How the defaults of itemknn were chosen: validation parts carved from train, never the tests.
+"""How the defaults of itemknn, userknn, p3alpha and rp3beta were chosen: validation parts carved from
+train, never the tests.
 
-    bench/params/itemknn-search.py [--akin build/akin] [--data DIR] [--sets a,b] key=v1,v2 ...
+    bench/params/neighbors-search.py [--model itemknn] [--akin build/akin] [--data DIR] [--sets a,b]
+        key=v1,v2 ...
 
 Every combination of the values given is trained and measured on each set (AKIN_DATA or --data
 holds them). A set's test part is split off first and not looked at: Gowalla's is a file of its own;
@@ -9,10 +11,10 @@ CiteULike-a and Last.fm ratio:0.2; ml-latest-small leave-last:5 of ratings >= 4.
 is then carved from what is left in the same way. Combinations are ordered by the mean over sets of
 ndcg@20 as a share of the best ndcg@20 on that set. The tables of docs/models/itemknn.md come from
 
-    itemknn-search.py similarity=cosine damping=0,0.5,1 neighbors=100,200,400 keep=history,target
-    itemknn-search.py similarity=asymmetric_cosine alpha=0.5,0.6,0.7,0.8 damping=0.3,0.5,0.7 \\
+    neighbors-search.py similarity=cosine damping=0,0.5,1 neighbors=100,200,400 keep=history,target
+    neighbors-search.py similarity=asymmetric_cosine alpha=0.5,0.6,0.7,0.8 damping=0.3,0.5,0.7 \\
         shrinkage=0,1 neighbors=200
-    itemknn-search.py similarity=cosine,asymmetric_cosine,jaccard,bm25,tfidf,llr damping=0,0.5 \\
+    neighbors-search.py similarity=cosine,asymmetric_cosine,jaccard,bm25,tfidf,llr damping=0,0.5 \\
         alpha=0.7 neighbors=200
 """
 import argparse
@@ -56,14 +58,14 @@ def prepare(akin, data, name, folder):
     return train
 
 
-def measure(akin, train, name, settings):
+def measure(akin, model, train, name, settings):
     """ndcg@20 and recall@20 of each setting on the validation part."""
     command = [akin, "evaluate", "--train", train, "--split", SETS[name][2], "--bootstrap", "0",
                "--metrics", "recall@20,ndcg@20", "--json", "--quiet"]
     if name == "movielens":
         command += ["--positive", "value >= 4"]
     for setting in settings:
-        command += ["--model", "itemknn"]
+        command += ["--model", model]
         for key, value in setting.items():
             command += ["--set", f"{key}={value}"]
     results = json.loads(run(command))["results"]
@@ -74,6 +76,7 @@ def measure(akin, train, name, settings):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="itemknn")
     parser.add_argument("--akin", default="build/akin")
     parser.add_argument("--data", default=os.environ.get("AKIN_DATA", "data"))
     parser.add_argument("--sets", default=",".join(SETS))
@@ -87,7 +90,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in sets:
             train = prepare(args.akin, args.data, name, folder)
-            scores[name] = measure(args.akin, train, name, settings)
+            scores[name] = measure(args.akin, args.model, train, name, settings)
     best = {name: max(ndcg for ndcg, _ in scores[name]) for name in sets}
     share = [sum(scores[name][i][0] / best[name] for name in sets) / len(sets)
              for i in range(len(settings))]
