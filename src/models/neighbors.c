@@ -13,7 +13,7 @@
 
 void neighbors_take(struct csr *rows, struct neighbors *out)
 {
-    *out = (struct neighbors){(int32_t)rows->n_rows, rows->ptr, rows->col, rows->val};
+    *out = (struct neighbors){(int32_t)rows->n_rows, rows->ptr, rows->col, rows->val, false};
     memset(rows, 0, sizeof *rows);
 }
 
@@ -49,7 +49,7 @@ static akin_status check_row(const struct neighbors *nb, int32_t row, const char
             (e > nb->ptr[row] && nb->item[e] <= nb->item[e - 1]))
             AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.item: item %d of %d at %" PRId64, path,
                       nb->item[e], nb->n_items, e);
-        if (!(nb->sim[e] > 0) || isinf(nb->sim[e]))
+        if (!((nb->is_signed ? fabsf(nb->sim[e]) : nb->sim[e]) > 0) || isinf(nb->sim[e]))
             AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.sim: %g at %" PRId64, path, (double)nb->sim[e],
                       e);
     }
@@ -57,8 +57,8 @@ done:
     return status;
 }
 
-akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbors *out,
-                           akin_error *err)
+static akin_status load_rows(struct container *c, int32_t n_items, bool is_signed,
+                             struct neighbors *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const char *path = container_path(c);
@@ -67,7 +67,7 @@ akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbor
     AKIN_TRY(container_get(c, "m.ptr", sizeof *out->ptr, false, &ptr, &n_ptr, err));
     AKIN_TRY(container_get(c, "m.item", sizeof *out->item, false, &item, &n_item, err));
     AKIN_TRY(container_get(c, "m.sim", sizeof *out->sim, false, &sim, &n_sim, err));
-    *out = (struct neighbors){n_items, ptr, item, sim};
+    *out = (struct neighbors){n_items, ptr, item, sim, is_signed};
     if (n_ptr != (int64_t)n_items + 1 || n_item != n_sim || out->ptr[0] != 0 ||
         out->ptr[n_items] != n_item)
         AKIN_FAIL(AKIN_E_FORMAT, "%s: sections m.ptr, m.item and m.sim do not fit", path);
@@ -78,6 +78,18 @@ akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbor
         AKIN_TRY(check_row(out, i, path, err));
 done:
     return status;
+}
+
+akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbors *out,
+                           akin_error *err)
+{
+    return load_rows(c, n_items, false, out, err);
+}
+
+akin_status neighbors_load_signed(struct container *c, int32_t n_items, struct neighbors *out,
+                                  akin_error *err)
+{
+    return load_rows(c, n_items, true, out, err);
 }
 
 float neighbors_sim(const struct neighbors *nb, int32_t j, int32_t i)
@@ -125,8 +137,7 @@ void neighbors_score(const struct neighbors *nb, const struct folded *h, struct 
         neighbors_add(nb, h->item[j], h->x[j], out);
 }
 
-/* Keeps out sorted by contribution descending, then item; the last falls off at max. */
-static int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
+int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
 {
     int32_t at = n;
     while (at > 0 && out[at - 1].contribution < x)
@@ -145,7 +156,7 @@ int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, in
     int32_t n = 0;
     for (int32_t j = 0; j < h->n; j++) {
         float s = neighbors_sim(nb, h->item[j], item);
-        if (s > 0 && (h->x[j] < 0 || h->x[j] > 0))
+        if (fabsf(s) > 0 && fabsf(h->x[j]) > 0)
             n = reason_put(out, max, n, h->item[j], (float)((double)(h->x[j] * s) * scale));
     }
     return n;

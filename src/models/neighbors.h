@@ -8,7 +8,8 @@ struct neighbors {
     int32_t n_items;
     const int64_t *ptr;  /* (n_items + 1) a row for each item of a history */
     const int32_t *item; /* the items it speaks for, ascending within a row */
-    const float *sim;    /* > 0: how much */
+    const float *sim;    /* how much; > 0 unless is_signed */
+    bool is_signed;      /* some speak against */
 };
 
 /* Moves rows (n_items, n_items) into out. */
@@ -19,6 +20,9 @@ void neighbors_free(const struct model *m, struct neighbors *nb);
 akin_status neighbors_save(struct container_writer *w, const struct neighbors *nb, akin_error *err);
 akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbors *out,
                            akin_error *err);
+/* The same of rows in which some speak against. */
+akin_status neighbors_load_signed(struct container *c, int32_t n_items, struct neighbors *out,
+                                  akin_error *err);
 
 /* s(j → i), 0 if it was not kept. Cost: a binary search. */
 float neighbors_sim(const struct neighbors *nb, int32_t j, int32_t i);
@@ -40,6 +44,9 @@ akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, 
                            struct arena *scratch, struct folded *out, akin_error *err);
 /* All asked for, h.x[j] · s(j → i) summed over j ascending; explained, the terms times scale. */
 void neighbors_score(const struct neighbors *nb, const struct folded *h, struct evidence *out);
+/* Keeps out (room for max) sorted by contribution descending, then in order of calls; returns the
+ * new n. */
+int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x);
 int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, int32_t item,
                           double scale, struct reason *out, int32_t max);
 
