@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""How the defaults of itemknn were chosen: validation parts carved from train, never the tests.
+"""How the defaults of models of item weights were chosen: validation parts carved from train, never
+the tests.
 
-    bench/params/itemknn-search.py [--akin build/akin] [--data DIR] [--sets a,b] key=v1,v2 ...
+    bench/params/itemknn-search.py [--akin build/akin] [--data DIR] [--sets a,b] [--model itemknn]
+                                   [--min-item-events N] key=v1,v2 ...
 
 Every combination of the values given is trained and measured on each set (AKIN_DATA or --data
 holds them). A set's test part is split off first and not looked at: Gowalla's is a file of its own;
@@ -44,11 +46,12 @@ def run(arguments):
     return done.stdout
 
 
-def prepare(akin, data, name, folder):
+def prepare(akin, data, name, folder, cleaning):
     """What is left of a set once its test part is off; a dataset file."""
     path, options, split, has_test = SETS[name]
     whole, train = f"{folder}/{name}.all.akin", f"{folder}/{name}.akin"
-    run([akin, "prepare", os.path.join(data, path), *options, "-o", whole, "--quiet"])
+    run([akin, "prepare", os.path.join(data, path), *options, *cleaning, "-o", whole,
+         "--quiet"])
     if has_test:
         return whole
     run([akin, "split", whole, "--by", split, "-o", train, "--test-out",
@@ -56,14 +59,14 @@ def prepare(akin, data, name, folder):
     return train
 
 
-def measure(akin, train, name, settings):
+def measure(akin, train, name, model, settings):
     """ndcg@20 and recall@20 of each setting on the validation part."""
     command = [akin, "evaluate", "--train", train, "--split", SETS[name][2], "--bootstrap", "0",
                "--metrics", "recall@20,ndcg@20", "--json", "--quiet"]
     if name == "movielens":
         command += ["--positive", "value >= 4"]
     for setting in settings:
-        command += ["--model", "itemknn"]
+        command += ["--model", model]
         for key, value in setting.items():
             command += ["--set", f"{key}={value}"]
     results = json.loads(run(command))["results"]
@@ -77,6 +80,8 @@ def main():
     parser.add_argument("--akin", default="build/akin")
     parser.add_argument("--data", default=os.environ.get("AKIN_DATA", "data"))
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--model", default="itemknn")
+    parser.add_argument("--min-item-events", default="1", help="rarer items are left out")
     parser.add_argument("grid", nargs="*", metavar="key=v1,v2")
     args = parser.parse_args()
     grid = dict(entry.split("=", 1) for entry in args.grid)
@@ -86,8 +91,9 @@ def main():
     scores = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in sets:
-            train = prepare(args.akin, args.data, name, folder)
-            scores[name] = measure(args.akin, train, name, settings)
+            train = prepare(args.akin, args.data, name, folder,
+                            ["--min-item-events", args.min_item_events])
+            scores[name] = measure(args.akin, train, name, args.model, settings)
     best = {name: max(ndcg for ndcg, _ in scores[name]) for name in sets}
     share = [sum(scores[name][i][0] / best[name] for name in sets) / len(sets)
              for i in range(len(settings))]

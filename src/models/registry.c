@@ -16,6 +16,7 @@
     X(together) \
     X(itemknn) \
     X(ease) \
+    X(slim) \
     X(ials)
 /* clang-format on */
 
