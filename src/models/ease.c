@@ -125,7 +125,7 @@ static akin_status make_gram(struct ease *self, const struct train_view *tv, str
     struct cooc g;
     AKIN_TRY(
         linear_gram(tv, (enum linear_weighting)p->weighting, p->damping, &g, &user_weight, err));
-    AKIN_TRY(cooc_visit(tv->ctx, &g, gram_row, t, err));
+    AKIN_TRY(cooc_visit_lower(tv->ctx, &g, gram_row, t, err));
     for (int64_t i = 0; i < t->n; i++) {
         float *own = tiles_cell(t, i, i);
         gamma[i] = (float)(p->reg + p->dropout / (1 - p->dropout) * (double)*own);
