@@ -2,7 +2,7 @@
 
     data.py DIR EVENTS AKIN
 
-DIR/synth-EVENTS: ratings of `akin synth` in MovieLens-20M's shape, shuffled and in time order;
+DIR/films: a million ratings of `akin synth` in MovieLens-1M's shape. DIR/synth-EVENTS: ratings of `akin synth` in MovieLens-20M's shape, shuffled and in time order;
 synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and matrices for the peers
 (positives: value >= 4) numbered by id as akin numbers them.
 """
@@ -61,6 +61,31 @@ def synth(root, events, akin):
     open(f"{out}/done", "w").close()
 
 
+def films(root, akin):
+    """In MovieLens-1M's shape, every event a positive: what n² and n³ of items cost."""
+    out = f"{root}/films"
+    if os.path.exists(f"{out}/done"):
+        return
+    run = [akin, "synth", "--users", "6040", "--items", "3706", "--events", "1000000"]
+    run += ["--seed", "42", "-o", out, "--quiet"]
+    subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [akin, "prepare", f"{out}/ratings.csv", "-o", f"{out}/films.akin", "--quiet"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    table = pl.read_csv(f"{out}/ratings.csv", new_columns=NAMES)
+    u, i = (table[side].unique().sort() for side in ("userId", "itemId"))
+    save_matrix(
+        f"{out}/positives.npz",
+        u.search_sorted(table["userId"]).to_numpy(),
+        i.search_sorted(table["itemId"]).to_numpy(),
+        len(u),
+        len(i),
+    )
+    open(f"{out}/done", "w").close()
+
+
 def read_adjacency(path):
     users, items = [], []
     with open(path) as f:
@@ -97,4 +122,5 @@ def gowalla(root, akin):
 
 if __name__ == "__main__":
     synth(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    films(sys.argv[1], sys.argv[3])
     gowalla(sys.argv[1], sys.argv[3])

@@ -181,6 +181,44 @@ def knn():
     return out
 
 
+def ease_scipy():
+    """The closed form by Cholesky, as its author writes it."""
+    from scipy import linalg
+
+    m = matrix()
+    watch = Watch()
+    g = np.asfortranarray((m.T @ m).toarray())
+    g[np.diag_indices_from(g)] += ARGS["reg"]
+    factor, _ = linalg.lapack.spotrf(g, lower=1, overwrite_a=1)
+    p, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    p += np.tril(p, -1).T
+    p /= -np.diag(p)[None, :]
+    np.fill_diagonal(p, 0)
+    return {**watch.read(), "sum": float(np.abs(p).sum(dtype=np.float64))}
+
+
+def ease_irspack():
+    from irspack import DenseSLIMRecommender
+
+    m = matrix()
+    watch = Watch()
+    DenseSLIMRecommender(m, reg=ARGS["reg"]).learn()
+    return watch.read()
+
+
+def slim_irspack():
+    from irspack import SLIMRecommender
+
+    m = matrix()
+    watch = Watch()
+    alpha = (ARGS["l1"] + ARGS["l2"]) / m.shape[0]
+    ratio = ARGS["l1"] / (ARGS["l1"] + ARGS["l2"])
+    r = SLIMRecommender(
+        m, alpha=alpha, l1_ratio=ratio, top_k=ARGS["keep"], n_threads=THREADS
+    ).learn()
+    return {**watch.read(), "weights": int(r.W.nnz)}
+
+
 def als_implicit():
     from implicit.cpu.als import AlternatingLeastSquares
 

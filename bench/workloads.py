@@ -152,6 +152,34 @@ def itemknn(o):
     }
 
 
+def linear(o):
+    films = f"{o.data}/films"
+    data, positives, key = f"{films}/films.akin", f"{films}/positives.npz", "fit_seconds"
+    yield {
+        "name": "ease",
+        "what": "EASE fit with its Gram matrix, 3,706 items, 1 M events",
+        "unit": "s",
+        "needs": [data],
+        "contenders": [
+            akin("all weights", fit(o, data, "ease", {"reg": 500, "keep": 0}), key),
+            akin("defaults", fit(o, data, "ease", {}), key),
+            peer(o, "SciPy Cholesky", "ease_scipy", matrix=positives, reg=500),
+            peer(o, "irspack", "ease_irspack", matrix=positives, reg=500),
+        ],
+    }
+    same = {"l1": 3, "l2": 299, "keep": 100}
+    yield {
+        "name": "slim",
+        "what": "SLIM fit, elastic net, 100 weights an item, 3,706 items, 1 M events",
+        "unit": "s",
+        "needs": [data],
+        "contenders": [
+            akin("100 an item", fit(o, data, "slim", same), key),
+            peer(o, "irspack", "slim_irspack", matrix=positives, **same),
+        ],
+    }
+
+
 def als_peers(o, rule, matrix, factors, epochs, key, exact, with_lists=False):
     common = dict(rule, matrix=matrix, factors=factors, epochs=epochs)
     kinds = [
@@ -416,5 +444,5 @@ def serve(o):
 
 
 def all_workloads(o):
-    for group in (ingest, itemknn, ials, objective, recommend, evaluate, index, serve):
+    for group in (ingest, itemknn, linear, ials, objective, recommend, evaluate, index, serve):
         yield from group(o)

@@ -3,7 +3,7 @@
 train, never the tests.
 
     bench/params/neighbors-search.py [--model itemknn] [--akin build/akin] [--data DIR] [--sets a,b]
-        key=v1,v2 ...
+        [--min-item-events N] key=v1,v2 ...
 
 Every combination of the values given is trained and measured on each set (AKIN_DATA or --data
 holds them). A set's test part is split off first and not looked at: Gowalla's is a file of its own;
@@ -46,11 +46,12 @@ def run(arguments):
     return done.stdout
 
 
-def prepare(akin, data, name, folder):
+def prepare(akin, data, name, folder, cleaning):
     """What is left of a set once its test part is off; a dataset file."""
     path, options, split, has_test = SETS[name]
     whole, train = f"{folder}/{name}.all.akin", f"{folder}/{name}.akin"
-    run([akin, "prepare", os.path.join(data, path), *options, "-o", whole, "--quiet"])
+    run([akin, "prepare", os.path.join(data, path), *options, *cleaning, "-o", whole,
+         "--quiet"])
     if has_test:
         return whole
     run([akin, "split", whole, "--by", split, "-o", train, "--test-out",
@@ -80,6 +81,7 @@ def main():
     parser.add_argument("--akin", default="build/akin")
     parser.add_argument("--data", default=os.environ.get("AKIN_DATA", "data"))
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--min-item-events", default="1", help="rarer items are left out")
     parser.add_argument("grid", nargs="*", metavar="key=v1,v2")
     args = parser.parse_args()
     grid = dict(entry.split("=", 1) for entry in args.grid)
@@ -89,7 +91,8 @@ def main():
     scores = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in sets:
-            train = prepare(args.akin, args.data, name, folder)
+            train = prepare(args.akin, args.data, name, folder,
+                            ["--min-item-events", args.min_item_events])
             scores[name] = measure(args.akin, args.model, train, name, settings)
     best = {name: max(ndcg for ndcg, _ in scores[name]) for name in sets}
     share = [sum(scores[name][i][0] / best[name] for name in sets) / len(sets)

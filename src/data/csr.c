@@ -238,6 +238,15 @@ done:
     return status;
 }
 
+bool csr_is_binary(const struct csr *a)
+{
+    int64_t nnz = csr_nnz(a);
+    for (int64_t e = 0; a->val && e < nnz; e++)
+        if (a->val[e] < 1.0F || a->val[e] > 1.0F)
+            return false;
+    return true;
+}
+
 void csr_free(akin_ctx *ctx, struct csr *a)
 {
     mem_free(ctx, a->ptr);

@@ -23,7 +23,6 @@
 #include "kern/math.h"
 #include "models/model_impl.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -172,33 +171,6 @@ done:
     return status;
 }
 
-/* Finite numbers, n of them. The sum has just read them: looking costs no pass over the disk. */
-static akin_status load_floats(akin_ctx *ctx, struct container *c, const char *name, int64_t n,
-                               const float **out, akin_error *err)
-{
-    enum { PIECE = 1 << 22 }; /* between two looks at cancel */
-    akin_status status = AKIN_OK;
-    const void *data;
-    int64_t found;
-    AKIN_TRY(container_get(c, name, sizeof(float), false, &data, &found, err));
-    if (found != n)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s has %" PRId64 " numbers (must be %" PRId64 ")",
-                  container_path(c), name, found, n);
-    const float *x = data;
-    bool bad = false;
-    for (int64_t lo = 0; lo < n; lo += PIECE) {
-        AKIN_TRY(ctx_check(ctx, err));
-        for (int64_t i = lo; i < n && i < lo + PIECE; i++)
-            bad |= !(fabsf(x[i]) <= FLT_MAX);
-    }
-    if (bad)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s holds a number that is not finite",
-                  container_path(c), name);
-    *out = x;
-done:
-    return status;
-}
-
 static akin_status ials_load(struct model *m, struct container *c, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -209,17 +181,17 @@ static akin_status ials_load(struct model *m, struct container *c, akin_error *e
     s->n_users = m->users.n;
     s->n_items = m->items.n;
     s->is_mapped = true;
-    AKIN_TRY(load_floats(s->ctx, c, "m.users", s->n_users * s->k, &s->users, err));
-    AKIN_TRY(load_floats(s->ctx, c, "m.items", s->n_items * s->k, &s->items, err));
-    AKIN_TRY(load_floats(s->ctx, c, "m.base", s->k, &s->base, err));
+    AKIN_TRY(model_load_floats(s->ctx, c, "m.users", s->n_users * s->k, &s->users, err));
+    AKIN_TRY(model_load_floats(s->ctx, c, "m.items", s->n_items * s->k, &s->items, err));
+    AKIN_TRY(model_load_floats(s->ctx, c, "m.base", s->k, &s->base, err));
     for (int64_t t = 0; t < s->k; t++)
         if (s->base[t] < 0.0f)
             AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.base: value %" PRId64 " is %g (must be >= 0)",
                       container_path(c), t, (double)s->base[t]);
     if (s->params->biases) {
-        AKIN_TRY(load_floats(s->ctx, c, "m.bias", s->n_items, &s->bias, err));
-        AKIN_TRY(load_floats(s->ctx, c, "m.shift", s->k, &s->shift, err));
-        AKIN_TRY(load_floats(s->ctx, c, "m.basis", s->k * s->k, &s->basis, err));
+        AKIN_TRY(model_load_floats(s->ctx, c, "m.bias", s->n_items, &s->bias, err));
+        AKIN_TRY(model_load_floats(s->ctx, c, "m.shift", s->k, &s->shift, err));
+        AKIN_TRY(model_load_floats(s->ctx, c, "m.basis", s->k * s->k, &s->basis, err));
     }
 done:
     return status;

@@ -120,15 +120,6 @@ static void measure_moments(const void *arg, const struct cooc_row *row, float *
 
 /* ---- What the measures need ---------------------------------------------------------------- */
 
-static bool all_ones(const struct csr *x)
-{
-    int64_t nnz = csr_nnz(x);
-    for (int64_t e = 0; x->val && e < nnz; e++)
-        if (x->val[e] < 1.0F || x->val[e] > 1.0F)
-            return false;
-    return true;
-}
-
 static int64_t active_items(const struct fit *f)
 {
     int64_t n = 0;
@@ -351,7 +342,7 @@ akin_status similarity_fit(const struct train_view *tv, const struct similarity_
     struct cooc g;
     cooc_measure_fn measure;
     memset(out, 0, sizeof *out);
-    f.is_binary = spec->is_binary || all_ones(&tv->by_user);
+    f.is_binary = spec->is_binary || csr_is_binary(&tv->by_user);
     AKIN_TRY(choose(&f, tv, &g, &measure, err));
     AKIN_TRY(cooc_top(ctx, &g, spec->neighbors, measure, &f, &rows, err));
     if (spec->keep == KEEP_TARGET) {

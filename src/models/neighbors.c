@@ -30,18 +30,30 @@ akin_status neighbors_save(struct container_writer *w, const struct neighbors *n
     return csr_save(w, &sections, &nb->rows, err);
 }
 
-akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbors *out,
-                           akin_error *err)
+static akin_status load_rows(struct container *c, int32_t n_items, bool is_signed,
+                             struct neighbors *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct csr *rows = &out->rows;
     AKIN_TRY(csr_load(c, &sections, n_items, n_items, false, rows, err));
     for (int64_t e = 0; e < csr_nnz(rows); e++)
-        if (!(rows->val[e] > 0))
+        if (!((is_signed ? fabsf(rows->val[e]) : rows->val[e]) > 0))
             AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.sim: %g at %" PRId64, container_path(c),
                       (double)rows->val[e], e);
 done:
     return status;
+}
+
+akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbors *out,
+                           akin_error *err)
+{
+    return load_rows(c, n_items, false, out, err);
+}
+
+akin_status neighbors_load_signed(struct container *c, int32_t n_items, struct neighbors *out,
+                                  akin_error *err)
+{
+    return load_rows(c, n_items, true, out, err);
 }
 
 float neighbors_sim(const struct neighbors *nb, int32_t j, int32_t i)
@@ -73,7 +85,7 @@ int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, in
     int32_t n = 0;
     for (int32_t j = 0; j < h->n; j++) {
         float s = neighbors_sim(nb, h->item[j], item);
-        if (s > 0 && (h->x[j] < 0 || h->x[j] > 0))
+        if (fabsf(s) > 0 && fabsf(h->x[j]) > 0)
             n = reason_put(out, max, n, h->item[j], (float)((double)(h->x[j] * s) * scale));
     }
     return n;

@@ -7,7 +7,7 @@
 
 struct neighbors {
     /* (n_items, n_items) a row for each item of a history: the items it speaks for and how much,
-     * > 0; views into the file of a loaded model */
+     * > 0 unless loaded as signed; views into the file of a loaded model */
     struct csr rows;
 };
 
@@ -19,6 +19,10 @@ void neighbors_free(const struct model *m, struct neighbors *nb);
 akin_status neighbors_save(struct container_writer *w, const struct neighbors *nb, akin_error *err);
 akin_status neighbors_load(struct container *c, int32_t n_items, struct neighbors *out,
                            akin_error *err);
+
+/* The same of rows in which some speak against. */
+akin_status neighbors_load_signed(struct container *c, int32_t n_items, struct neighbors *out,
+                                  akin_error *err);
 
 /* s(j → i), 0 if it was not kept. Cost: a binary search. */
 float neighbors_sim(const struct neighbors *nb, int32_t j, int32_t i);

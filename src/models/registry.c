@@ -22,6 +22,8 @@
     X(p3alpha) \
     X(rp3beta) \
     X(slopeone) \
+    X(ease) \
+    X(slim) \
     /* the end */
 /* clang-format on */
 

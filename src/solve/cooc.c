@@ -7,7 +7,7 @@
  *
  * Cost: Σ deg(user)² additions, 1 to 3 cycles each while the accumulator (4 bytes an item) stays in
  * the second-level cache. Not done: using the symmetry of G (half the additions, but then rows are
- * complete only at the end), dense bit sets of popular items.
+ * complete only at the end; cooc_visit_lower where half rows do), dense bit sets of popular items.
  */
 #include "solve/cooc.h"
 
@@ -39,6 +39,7 @@ struct visit_job {
     const struct cooc *g;
     cooc_visit_fn fn;
     void *arg;
+    bool is_lower;
     const int64_t *work;     /* (n_items) additions of a row */
     const int32_t *block;    /* (n_blocks + 1) first item */
     struct accumulator *acc; /* (workers) */
@@ -131,12 +132,27 @@ static int32_t add_moments(struct accumulator *a, const int32_t *col, const floa
     return n;
 }
 
-static int32_t add_user(const struct cooc *g, struct accumulator *a, int64_t user, float own,
-                        int32_t n, bool is_listed)
+/* How many of col (n, ascending) are at most item. */
+static int64_t count_to(const int32_t *col, int64_t n, int32_t item)
+{
+    int64_t lo = 0;
+    while (n > 0) {
+        int64_t half = n / 2;
+        bool is_past = col[lo + half] > item;
+        lo = is_past ? lo : lo + half + 1;
+        n = is_past ? half : n - half - 1;
+    }
+    return lo;
+}
+
+static int32_t add_user(const struct cooc *g, struct accumulator *a, int64_t user, int32_t last,
+                        float own, int32_t n, bool is_listed)
 {
     int64_t lo = g->by_user->ptr[user];
     int64_t size = g->by_user->ptr[user + 1] - lo;
     const int32_t *col = g->by_user->col + lo;
+    if (last < INT32_MAX)
+        size = count_to(col, size, last);
     const float *val = g->is_binary ? NULL : g->by_user->val + lo;
     float weight = g->user_weight ? g->user_weight[user] : 1.0F;
     switch (g->kind) {
@@ -164,6 +180,7 @@ static akin_status add_users(const struct visit_job *job, struct accumulator *a,
     const struct csr *by_item = g->by_item;
     bool has_own = by_item->val && (!g->is_binary || g->kind == COOC_MOMENTS);
     int64_t hi = by_item->ptr[item + 1];
+    int32_t last = job->is_lower ? item : INT32_MAX;
     *n = 0;
     for (int64_t e = by_item->ptr[item]; e < hi; e++) {
         if (e % POLL_USERS == 0 && ctx_cancelled(job->ctx))
@@ -171,7 +188,7 @@ static akin_status add_users(const struct visit_job *job, struct accumulator *a,
         /* rows of users lie anywhere: the next but one is called in time */
         if (e + 2 < hi)
             __builtin_prefetch(g->by_user->col + g->by_user->ptr[by_item->col[e + 2]]);
-        *n = add_user(g, a, by_item->col[e], has_own ? by_item->val[e] : 1.0F, *n, is_listed);
+        *n = add_user(g, a, by_item->col[e], last, has_own ? by_item->val[e] : 1.0F, *n, is_listed);
     }
     return AKIN_OK;
 }
@@ -334,14 +351,15 @@ static int64_t blocks_cut(const int64_t *work, int32_t n_items, int32_t *block)
     return n;
 }
 
-akin_status cooc_visit_work(akin_ctx *ctx, const struct cooc *g, const int64_t *work,
-                            cooc_visit_fn fn, void *arg, akin_error *err)
+static akin_status visit_all(akin_ctx *ctx, const struct cooc *g, const int64_t *work,
+                             bool is_lower, cooc_visit_fn fn, void *arg, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int32_t n_items = (int32_t)g->by_user->n_cols;
     int32_t *block = NULL;
     int workers = par_workers(ctx);
-    struct visit_job job = {.ctx = ctx, .g = g, .fn = fn, .arg = arg, .work = work};
+    struct visit_job job = {
+        .ctx = ctx, .g = g, .fn = fn, .arg = arg, .is_lower = is_lower, .work = work};
     MEM_NEW(ctx, block, (int64_t)n_items + 1);
     MEM_ZERO(ctx, job.acc, workers);
     for (int w = 0; w < workers; w++)
@@ -356,15 +374,33 @@ done:
     return status;
 }
 
-akin_status cooc_visit(akin_ctx *ctx, const struct cooc *g, cooc_visit_fn fn, void *arg,
-                       akin_error *err)
+akin_status cooc_visit_work(akin_ctx *ctx, const struct cooc *g, const int64_t *work,
+                            cooc_visit_fn fn, void *arg, akin_error *err)
+{
+    return visit_all(ctx, g, work, false, fn, arg, err);
+}
+
+static akin_status visit_alone(akin_ctx *ctx, const struct cooc *g, bool is_lower, cooc_visit_fn fn,
+                               void *arg, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int64_t *work = NULL;
     MEM_NEW(ctx, work, g->by_user->n_cols);
     AKIN_TRY(cooc_work(ctx, g, work, err));
-    AKIN_TRY(cooc_visit_work(ctx, g, work, fn, arg, err));
+    AKIN_TRY(visit_all(ctx, g, work, is_lower, fn, arg, err));
 done:
     mem_free(ctx, work);
     return status;
+}
+
+akin_status cooc_visit(akin_ctx *ctx, const struct cooc *g, cooc_visit_fn fn, void *arg,
+                       akin_error *err)
+{
+    return visit_alone(ctx, g, false, fn, arg, err);
+}
+
+akin_status cooc_visit_lower(akin_ctx *ctx, const struct cooc *g, cooc_visit_fn fn, void *arg,
+                             akin_error *err)
+{
+    return visit_alone(ctx, g, true, fn, arg, err);
 }

@@ -61,6 +61,9 @@ typedef akin_status (*cooc_visit_fn)(void *arg, const struct cooc_row *row, int 
  */
 akin_status cooc_visit(akin_ctx *ctx, const struct cooc *g, cooc_visit_fn fn, void *arg,
                        akin_error *err);
+/* The same of rows that end at their own item: half the additions where symmetry does the rest. */
+akin_status cooc_visit_lower(akin_ctx *ctx, const struct cooc *g, cooc_visit_fn fn, void *arg,
+                             akin_error *err);
 
 /* out (row->n) = how near row->item and each item of the row are; <= 0 or NaN = not at all, which
  * it must give where nothing is shared. */

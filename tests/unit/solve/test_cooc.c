@@ -103,6 +103,42 @@ static void gram_is_the_product(void **state)
     solve_ctx_done(ctx);
 }
 
+struct lower {
+    double sum[ITEMS][ITEMS];
+};
+
+static akin_status visit_lower(void *arg, const struct cooc_row *row, int worker, akin_error *err)
+{
+    (void)worker;
+    (void)err;
+    struct lower *l = arg;
+    for (int32_t t = 0; t < row->n; t++)
+        l->sum[row->item][cooc_item(row, t)] = (double)row->sum[t];
+    return AKIN_OK;
+}
+
+static void lower_rows_end_at_their_item(void **state)
+{
+    (void)state;
+    akin_ctx *ctx = solve_ctx(2, NULL);
+    static const double shares[] = {.02, .3};
+    akin_error err;
+    for (size_t s = 0; s < 2; s++) {
+        struct data *d = data_new(ctx, shares[s], s);
+        struct cooc g = {COOC_SUM, &d->by_user, &d->by_item, d->weight, false};
+        struct lower *l = solve_array(1, sizeof *l);
+        assert_int_equal(cooc_visit_lower(ctx, &g, visit_lower, l, &err), AKIN_OK);
+        for (int i = 0; i < ITEMS; i++)
+            for (int j = 0; j < ITEMS; j++) {
+                double want = j <= i ? product(d, &g, i, j) : 0;
+                assert_true(fabs(l->sum[i][j] - want) <= 1e-5 * want);
+            }
+        free(l);
+        data_free(ctx, d);
+    }
+    solve_ctx_done(ctx);
+}
+
 struct visits {
     const struct data *d;
     const struct cooc *g;
@@ -278,11 +314,9 @@ int main(void)
 {
     printf("seed %llu\n", (unsigned long long)test_seed);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gram_is_the_product),
-        cmocka_unit_test(rows_hold_all_moments),
-        cmocka_unit_test(best_come_by_value_then_index),
-        cmocka_unit_test(stops_when_told),
-        cmocka_unit_test(llr_known_values),
+        cmocka_unit_test(gram_is_the_product),   cmocka_unit_test(lower_rows_end_at_their_item),
+        cmocka_unit_test(rows_hold_all_moments), cmocka_unit_test(best_come_by_value_then_index),
+        cmocka_unit_test(stops_when_told),       cmocka_unit_test(llr_known_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,100 @@
+/* Rows of a co-occurrence matrix, sized in a first pass over the products, filled in a second. */
+#include "solve/cooc_rows.h"
+
+#include <string.h>
+
+enum { WHOLE_SHARE = 4 }; /* rows that touch a quarter of the items are kept whole */
+
+static bool is_shared(const struct cooc_row *row, int32_t t)
+{
+    return row->sum ? row->sum[t] > 0 : row->count[t] > 0;
+}
+
+static akin_status size_row(void *arg, const struct cooc_row *row, int worker, akin_error *err)
+{
+    (void)worker;
+    (void)err;
+    struct cooc_rows *r = arg;
+    int64_t n = 0;
+    for (int32_t t = 0; t < row->n; t++)
+        n += is_shared(row, t);
+    bool is_whole = n >= r->n / WHOLE_SHARE;
+    r->at[row->item + 1] = is_whole ? r->n : n;
+    r->lat[row->item + 1] = is_whole ? 0 : n;
+    return AKIN_OK;
+}
+
+static akin_status fill_row(void *arg, const struct cooc_row *row, int worker, akin_error *err)
+{
+    (void)worker;
+    (void)err;
+    struct cooc_rows *r = arg;
+    float *value = r->value + r->at[row->item];
+    bool is_whole = cooc_rows_size(r, row->item) == r->n;
+    int32_t *item = r->item + r->lat[row->item];
+    int64_t n = 0;
+    if (is_whole)
+        memset(value, 0, (size_t)r->n * sizeof *value);
+    for (int32_t t = 0; t < row->n; t++) {
+        if (!is_shared(row, t))
+            continue;
+        int32_t j = cooc_item(row, t);
+        float x = row->sum ? row->sum[t] : (float)row->count[t];
+        if (j == row->item)
+            r->own[j] = x;
+        if (is_whole) {
+            value[j] = x;
+        } else {
+            item[n] = j;
+            value[n++] = x;
+        }
+    }
+    return AKIN_OK;
+}
+
+akin_status cooc_rows_create(akin_ctx *ctx, const struct cooc *g, struct cooc_rows *out,
+                             akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    *out = (struct cooc_rows){.n = g->by_user->n_cols};
+    MEM_ZERO(ctx, out->at, out->n + 1);
+    MEM_ZERO(ctx, out->lat, out->n + 1);
+    MEM_ZERO(ctx, out->own, out->n);
+    AKIN_TRY(cooc_visit(ctx, g, size_row, out, err));
+    for (int64_t i = 0; i < out->n; i++) {
+        out->at[i + 1] += out->at[i];
+        out->lat[i + 1] += out->lat[i];
+    }
+    MEM_NEW(ctx, out->value, out->at[out->n]);
+    MEM_NEW(ctx, out->item, out->lat[out->n]);
+    AKIN_TRY(cooc_visit(ctx, g, fill_row, out, err));
+done:
+    if (status != AKIN_OK)
+        cooc_rows_free(ctx, out);
+    return status;
+}
+
+void cooc_rows_free(akin_ctx *ctx, struct cooc_rows *r)
+{
+    mem_free(ctx, r->at);
+    mem_free(ctx, r->lat);
+    mem_free(ctx, r->value);
+    mem_free(ctx, r->item);
+    mem_free(ctx, r->own);
+    *r = (struct cooc_rows){0};
+}
+
+void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, int64_t n_pick,
+                    float *zero, float *out)
+{
+    const int32_t *items = cooc_rows_items(r, i);
+    const float *value = r->value + r->at[i];
+    int64_t n = items ? cooc_rows_size(r, i) : 0;
+    for (int64_t t = 0; t < n; t++)
+        zero[items[t]] = value[t];
+    const float *from = items ? zero : value;
+    for (int64_t t = 0; t < n_pick; t++)
+        out[t] = from[pick[t]];
+    for (int64_t t = 0; t < n; t++)
+        zero[items[t]] = 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * All of a co-occurrence matrix by rows, in the smaller of two forms each: a list of items and
+ * sums, or one sum for every item. For solvers that read rows of it over and over.
+ */
+#ifndef AKIN_SOLVE_COOC_ROWS_H
+#define AKIN_SOLVE_COOC_ROWS_H
+
+#include "kern/kern.h"
+#include "solve/cooc.h"
+
+struct cooc_rows {
+    int64_t n;
+    int64_t *at;  /* (n + 1) first value of a row, owned; a row of n values is a whole one */
+    int64_t *lat; /* (n + 1) first item of a listed row */
+    float *value;
+    int32_t *item; /* of listed rows, in no order */
+    float *own;    /* (n) the diagonal */
+};
+
+/* kind COOC_COUNT or COOC_SUM. Cost: the products twice; 4 to 8 bytes a pair of items that meet. */
+akin_status cooc_rows_create(akin_ctx *ctx, const struct cooc *g, struct cooc_rows *out,
+                             akin_error *err);
+void cooc_rows_free(akin_ctx *ctx, struct cooc_rows *r);
+
+static inline int64_t cooc_rows_size(const struct cooc_rows *r, int64_t i)
+{
+    return r->at[i + 1] - r->at[i];
+}
+/* Items of row i; NULL = all of them. */
+static inline const int32_t *cooc_rows_items(const struct cooc_rows *r, int64_t i)
+{
+    return cooc_rows_size(r, i) == r->n ? NULL : r->item + r->lat[i];
+}
+/* y (n) += w · row i */
+static inline void cooc_rows_add(const struct cooc_rows *r, const struct kern *kern, int64_t i,
+                                 float w, float *y)
+{
+    const int32_t *items = cooc_rows_items(r, i);
+    if (items)
+        kern->scatter(w, items, r->value + r->at[i], cooc_rows_size(r, i), y);
+    else
+        kern->axpy(w, r->value + r->at[i], y, r->n);
+}
+/* out[t] = element (i, pick[t]), t < n_pick; zero (n) is all 0 before and after. */
+void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, int64_t n_pick,
+                    float *zero, float *out);
+
+#endif
