@@ -53,8 +53,8 @@ struct lanczos {
 static akin_status lanczos_init(struct lanczos *s, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int64_t most = 3 * s->k + 4 * P;
-    int64_t all = s->n + 2 * P; /* more never comes: the last blocks are empty */
+    int64_t most = s->k * 7 / 2 + 4 * P; /* mostly one cycle */
+    int64_t all = s->n + 2 * P;          /* more never comes: the last blocks are empty */
     int64_t cap = par_blocks(most < all ? most : all, P) * P;
     s->basis = (struct svd_basis){.ctx = s->ctx, .n = s->n};
     AKIN_TRY(svd_basis_init(&s->basis, cap, err));
@@ -361,9 +361,9 @@ void svd_estimate(int64_t k, int64_t n_rows, int64_t n_cols, int64_t nnz, double
 {
     double n = (double)(n_rows < n_cols ? n_rows : n_cols);
     double both = (double)n_rows + (double)n_cols;
-    double m = 3.0 * (double)k + 4 * P;
+    double m = 3.5 * (double)k + 4 * P;
     m = m < n + 3 * P ? m : n + 3 * P;
-    double cycles = 4.0; /* the later ones add half of a basis each */
+    double cycles = 2.0;
     *bytes = 4 * n * m + 48 * m * m + 8 * both * (double)k + 4 * both * P;
     *flops = cycles * (8 * n * m * m + 9 * m * m * m + 4 * m * (double)nnz);
 }

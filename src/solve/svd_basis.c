@@ -1,10 +1,10 @@
 /*
- * The basis of svd.c: vectors as rows of Q, so that a projection reads each of them along its
- * length; where all of them are wanted at one place, a stretch of 64 elements of each is copied
- * next to each other, which is the packed form of kern's gemm.
+ * The basis of svd.c, by stretches of 16 elements: all vectors' parts lie next to each other, as
+ * kern's gemm wants them packed where a block is made of all vectors, and 16 elements long as rows
+ * where each vector meets a block.
  *
  * Cost: gemm, or reading Q (4·m·n bytes) from memory, four times a block. Sums along a vector are
- * of SUM_CHUNK products in float, chunks in double by index.
+ * of SUM_PANELS stretches in float, those in double by index.
  */
 #include "solve/svd_basis.h"
 
@@ -17,21 +17,32 @@
 #include <string.h>
 
 enum {
-    GROUP = 32,       /* vectors of a block of the projection */
-    SUM_CHUNK = 2048, /* products summed in float: a packed chunk of W stays in cache */
-    TURN_ROWS = 4096, /* rows that turn() gives to a block */
-    P = SPARSE_PANEL
+    P = SPARSE_PANEL,
+    GROUP = 64,       /* vectors of a block of the projection */
+    SUM_PANELS = 128, /* stretches summed in float */
+    BLOCK_PANELS = 8, /* stretches that a block of the other loops takes */
+    TURN_ROWS = 4096  /* rows that svd_orthonormal gives to a block */
 };
+
+static int64_t panels(const struct svd_basis *b)
+{
+    return par_blocks(b->n, P);
+}
+
+/* Vector i within stretch p: P floats, the vectors after it follow. */
+static float *stretch(const struct svd_basis *b, int64_t p, int64_t i)
+{
+    return b->Q + (p * b->cap + i) * P;
+}
 
 akin_status svd_basis_init(struct svd_basis *b, int64_t cap, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int64_t workers = par_workers(b->ctx);
-    MEM_NEW(b->ctx, b->Q, cap * b->n);
+    MEM_NEW(b->ctx, b->Q, par_blocks(b->n, P) * cap * P);
     MEM_NEW(b->ctx, b->C, cap * P);
     MEM_NEW(b->ctx, b->coefs, cap * P);
-    MEM_NEW(b->ctx, b->packed, workers * cap * SVD_CHUNK);
-    MEM_NEW(b->ctx, b->turned, workers * cap * SVD_CHUNK);
+    MEM_NEW(b->ctx, b->turned, workers * cap * P);
     b->cap = cap;
 done:
     return status;
@@ -42,23 +53,23 @@ void svd_basis_free(struct svd_basis *b)
     mem_free(b->ctx, b->Q);
     mem_free(b->ctx, b->C);
     mem_free(b->ctx, b->coefs);
-    mem_free(b->ctx, b->packed);
     mem_free(b->ctx, b->turned);
 }
 
 void svd_basis_push(struct svd_basis *b, const float *W)
 {
-    for (int t = 0; t < P; t++)
-        for (int64_t r = 0; r < b->n; r++)
-            b->Q[(b->m + t) * b->n + r] = W[r * P + t];
+    for (int64_t p = 0; p < panels(b); p++)
+        for (int t = 0; t < P; t++)
+            for (int j = 0; j < P; j++)
+                stretch(b, p, b->m + t)[j] = p * P + j < b->n ? W[(p * P + j) * P + t] : 0.0F;
     b->m += P;
 }
 
 void svd_basis_last(const struct svd_basis *b, float *X)
 {
-    for (int t = 0; t < P; t++)
-        for (int64_t r = 0; r < b->n; r++)
-            X[r * P + t] = b->Q[(b->m - P + t) * b->n + r];
+    for (int64_t r = 0; r < b->n; r++)
+        for (int t = 0; t < P; t++)
+            X[r * P + t] = stretch(b, r / P, b->m - P + t)[r % P];
 }
 
 /* ---- Projection ---------------------------------------------------------------------------- */
@@ -82,12 +93,15 @@ static akin_status project_block(void *arg, int64_t block, int worker, akin_erro
     double sum[GROUP * P] = {0};
     float part[GROUP * P];
     (void)worker;
-    for (int64_t at = 0; at < b->n; at += SUM_CHUNK) {
-        int64_t n = b->n - at < SUM_CHUNK ? b->n - at : SUM_CHUNK;
-        if (ctx_cancelled(b->ctx))
+    for (int64_t p = 0; p < panels(b); p++) {
+        int64_t n = b->n - p * P < P ? b->n - p * P : P;
+        if (p % SUM_PANELS == 0 && ctx_cancelled(b->ctx))
             return ctx_check(b->ctx, err);
-        /* W (n, P) is what pack would make of its columns */
-        b->ctx->kern->gemm(rows, P, n, b->Q + lo * b->n + at, b->n, job->W + at * P, part, P, 0);
+        /* P rows of W are what pack would make of its columns */
+        b->ctx->kern->gemm(rows, P, n, stretch(b, p, lo), P, job->W + p * P * P, part, P,
+                           p % SUM_PANELS != 0);
+        if ((p + 1) % SUM_PANELS != 0 && p + 1 < panels(b))
+            continue;
         for (int64_t i = 0; i < rows * P; i++)
             sum[i] += (double)part[i];
     }
@@ -100,34 +114,25 @@ static akin_status project_block(void *arg, int64_t block, int worker, akin_erro
     return AKIN_OK;
 }
 
-/* Elements [lo, lo + n) of all vectors as panels (m, P). */
-static float *pack_chunk(const struct svd_basis *b, int64_t lo, int64_t n, int worker)
-{
-    float *packed = b->packed + (int64_t)worker * b->cap * SVD_CHUNK;
-    for (int64_t p = 0; p < n; p += P) {
-        size_t bytes = (size_t)(n - p < P ? n - p : P) * sizeof *packed;
-        for (int64_t i = 0; i < b->m; i++)
-            memcpy(packed + p * b->m + i * P, b->Q + i * b->n + lo + p, bytes);
-    }
-    return packed;
-}
-
 static akin_status combine_block(void *arg, int64_t block, int worker, akin_error *err)
 {
     const struct basis_job *job = arg;
     struct svd_basis *b = job->b;
-    int64_t lo = par_lo(block, SVD_CHUNK);
-    int64_t n = par_hi(block, SVD_CHUNK, b->n) - lo;
-    const float *packed = pack_chunk(b, lo, n, worker);
-    float out[P * SVD_CHUNK];
+    int64_t hi = par_hi(block, BLOCK_PANELS, panels(b));
+    float out[P * P];
+    (void)worker;
     (void)err;
-    for (int64_t r = 0; r < n && job->adds; r++)
-        for (int t = 0; t < P; t++)
-            out[t * SVD_CHUNK + r] = job->W[(lo + r) * P + t];
-    b->ctx->kern->gemm(P, n, b->m, job->coefs, b->m, packed, out, SVD_CHUNK, job->adds);
-    for (int64_t r = 0; r < n; r++)
-        for (int t = 0; t < P; t++)
-            job->W[(lo + r) * P + t] = out[t * SVD_CHUNK + r];
+    for (int64_t p = par_lo(block, BLOCK_PANELS); p < hi; p++) {
+        float *W = job->W + p * P * P;
+        int64_t n = b->n - p * P < P ? b->n - p * P : P;
+        for (int64_t r = 0; r < n && job->adds; r++)
+            for (int t = 0; t < P; t++)
+                out[t * P + r] = W[r * P + t];
+        b->ctx->kern->gemm(P, n, b->m, job->coefs, b->m, stretch(b, p, 0), out, P, job->adds);
+        for (int64_t r = 0; r < n; r++)
+            for (int t = 0; t < P; t++)
+                W[r * P + t] = out[t * P + r];
+    }
     return AKIN_OK;
 }
 
@@ -135,21 +140,20 @@ akin_status svd_basis_combine(struct svd_basis *b, const float *coefs, bool adds
                               akin_error *err)
 {
     struct basis_job job = {.b = b, .coefs = coefs, .W = W, .adds = adds};
-    return par_for(b->ctx, par_blocks(b->n, SVD_CHUNK), combine_block, &job, err);
+    return par_for(b->ctx, par_blocks(panels(b), BLOCK_PANELS), combine_block, &job, err);
 }
 
-static akin_status turn_chunk(void *arg, int64_t block, int worker, akin_error *err)
+static akin_status turn_block(void *arg, int64_t block, int worker, akin_error *err)
 {
     const struct basis_job *job = arg;
     struct svd_basis *b = job->b;
-    int64_t lo = par_lo(block, SVD_CHUNK);
-    int64_t n = par_hi(block, SVD_CHUNK, b->n) - lo;
-    const float *packed = pack_chunk(b, lo, n, worker);
-    float *out = b->turned + (int64_t)worker * b->cap * SVD_CHUNK;
+    int64_t hi = par_hi(block, BLOCK_PANELS, panels(b));
+    float *out = b->turned + (int64_t)worker * b->cap * P;
     (void)err;
-    b->ctx->kern->gemm(job->keep, n, b->m, job->coefs, b->m, packed, out, SVD_CHUNK, 0);
-    for (int64_t i = 0; i < job->keep; i++)
-        memcpy(b->Q + i * b->n + lo, out + i * SVD_CHUNK, (size_t)n * sizeof *out);
+    for (int64_t p = par_lo(block, BLOCK_PANELS); p < hi; p++) {
+        b->ctx->kern->gemm(job->keep, P, b->m, job->coefs, b->m, stretch(b, p, 0), out, P, 0);
+        memcpy(stretch(b, p, 0), out, (size_t)(job->keep * P) * sizeof *out);
+    }
     return AKIN_OK;
 }
 
@@ -157,7 +161,7 @@ akin_status svd_basis_turn(struct svd_basis *b, const float *coefs, int64_t keep
 {
     akin_status status = AKIN_OK;
     struct basis_job job = {.b = b, .coefs = coefs, .keep = keep};
-    AKIN_TRY(par_for(b->ctx, par_blocks(b->n, SVD_CHUNK), turn_chunk, &job, err));
+    AKIN_TRY(par_for(b->ctx, par_blocks(panels(b), BLOCK_PANELS), turn_block, &job, err));
     b->m = keep;
 done:
     return status;
@@ -177,16 +181,16 @@ done:
 
 /* ---- A block made orthonormal -------------------------------------------------------------- */
 
-struct turn_job {
+struct unit_job {
     const struct kern *kern;
     float *W;
     const float *packed; /* (P, P) */
     int64_t n;
 };
 
-static akin_status turn_block(void *arg, int64_t block, int worker, akin_error *err)
+static akin_status unit_block(void *arg, int64_t block, int worker, akin_error *err)
 {
-    const struct turn_job *job = arg;
+    const struct unit_job *job = arg;
     (void)worker;
     (void)err;
     float in[P * P];
@@ -219,14 +223,14 @@ akin_status svd_orthonormal(akin_ctx *ctx, int64_t n, double least, float *W, do
     akin_status status = AKIN_OK;
     double values[P], vectors[P * P], second[P * (P + 1) / 2];
     float M[P * P], packed[P * P];
-    struct turn_job job = {ctx->kern, W, packed, n};
+    struct unit_job job = {ctx->kern, W, packed, n};
     for (int pass = 0; pass < 2; pass++) {
         double *g = pass == 0 ? gram : second;
         AKIN_TRY(gram_rows(ctx, W, n, P, g, err));
         AKIN_TRY(eigen_symmetric(ctx, P, g, values, vectors, err));
         *kept = shorten(values, vectors, pass == 0 ? least : 0.5, M);
         ctx->kern->pack(M, P, P, P, packed);
-        AKIN_TRY(par_for(ctx, par_blocks(n, TURN_ROWS), turn_block, &job, err));
+        AKIN_TRY(par_for(ctx, par_blocks(n, TURN_ROWS), unit_block, &job, err));
     }
 done:
     return status;

@@ -8,14 +8,12 @@ struct svd_basis {
     akin_ctx *ctx;
     int64_t n;      /* length of a vector */
     int64_t m, cap; /* vectors, room for them: multiples of SPARSE_PANEL */
-    float *Q;       /* (cap, n) orthonormal or zero; owned, as all below */
-    double *C;      /* (cap, SPARSE_PANEL) coefficients of the last projection */
-    float *coefs;   /* (SPARSE_PANEL, cap) the same, turned over, in float */
-    float *packed;  /* (workers, cap, SVD_CHUNK) */
-    float *turned;  /* (workers, cap, SVD_CHUNK) */
+    float *Q;      /* (n / P, cap, P) orthonormal or zero, by stretches of P = SPARSE_PANEL elements
+                      (0 past n), each the packed form of kern's gemm; owned, as all below */
+    double *C;     /* (cap, SPARSE_PANEL) coefficients of the last projection */
+    float *coefs;  /* (SPARSE_PANEL, cap) the same, turned over, in float */
+    float *turned; /* (workers, cap, P) */
 };
-
-enum { SVD_CHUNK = 64 }; /* elements of vectors that a block takes at once */
 
 akin_status svd_basis_init(struct svd_basis *b, int64_t cap, akin_error *err);
 void svd_basis_free(struct svd_basis *b);
