@@ -40,6 +40,8 @@ akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, 
                            struct arena *scratch, struct folded *out, akin_error *err);
 /* All asked for, h.x[j] · s(j → i) summed over j ascending; explained, the terms times scale. */
 void neighbors_score(const struct neighbors *nb, const struct folded *h, struct evidence *out);
+/* Keeps out (max) sorted by contribution descending, of n so far; the last falls off. Returns n. */
+int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x);
 int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, int32_t item,
                           double scale, struct reason *out, int32_t max);
 

@@ -15,7 +15,11 @@
     X(popular) \
     X(together) \
     X(itemknn) \
-    X(ials)
+    X(ials) \
+    X(puresvd) \
+    X(gfcf) \
+    X(turbocf) \
+    X(bspm)
 /* clang-format on */
 
 #define MODEL_DECLARE(name) extern const struct model_class model_##name;
