@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """How the defaults of itemknn were chosen: validation parts carved from train, never the tests.
 
-    bench/params/itemknn-search.py [--akin build/akin] [--data DIR] [--sets a,b] key=v1,v2 ...
+    bench/params/itemknn-search.py [--akin build/akin] [--data DIR] [--sets a,b] [--model NAME]
+        key=v1,v2 ...
 
 Every combination of the values given is trained and measured on each set (AKIN_DATA or --data
 holds them). A set's test part is split off first and not looked at: Gowalla's is a file of its own;
@@ -56,14 +57,14 @@ def prepare(akin, data, name, folder):
     return train
 
 
-def measure(akin, train, name, settings):
+def measure(akin, train, name, model, settings):
     """ndcg@20 and recall@20 of each setting on the validation part."""
     command = [akin, "evaluate", "--train", train, "--split", SETS[name][2], "--bootstrap", "0",
                "--metrics", "recall@20,ndcg@20", "--json", "--quiet"]
     if name == "movielens":
         command += ["--positive", "value >= 4"]
     for setting in settings:
-        command += ["--model", "itemknn"]
+        command += ["--model", model]
         for key, value in setting.items():
             command += ["--set", f"{key}={value}"]
     results = json.loads(run(command))["results"]
@@ -76,6 +77,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--akin", default="build/akin")
     parser.add_argument("--data", default=os.environ.get("AKIN_DATA", "data"))
+    parser.add_argument("--model", default="itemknn")
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("grid", nargs="*", metavar="key=v1,v2")
     args = parser.parse_args()
@@ -87,7 +89,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in sets:
             train = prepare(args.akin, args.data, name, folder)
-            scores[name] = measure(args.akin, train, name, settings)
+            scores[name] = measure(args.akin, train, name, args.model, settings)
     best = {name: max(ndcg for ndcg, _ in scores[name]) for name in sets}
     share = [sum(scores[name][i][0] / best[name] for name in sets) / len(sets)
              for i in range(len(settings))]

@@ -34,7 +34,7 @@ static const akin_param puresvd_rows[] = {
                "rows of users are divided by their weight to this power"),
     PARAM_REAL(struct puresvd_params, item_damping, "0.5", 0, 4, "", AKIN_PARAM_TUNE,
                "columns of items are divided by their weight to this power"),
-    PARAM_REAL(struct puresvd_params, power, "1", 0, 4, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct puresvd_params, power, "0.5", 0, 4, "", AKIN_PARAM_TUNE,
                "directions count by their singular value to this power"),
     PARAM_CHOICE(struct puresvd_params, weighting, "weight", "weight|binary", 0,
                  "weights of events as they are, or 1 for each item"),

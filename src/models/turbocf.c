@@ -4,7 +4,7 @@
  *
  * score = x·h(P̄) of a history's row x, P̄ the item graph (graph.h) with each element to the power
  * `power`: h(P̄) = P̄ (linear), 2·P̄ - P̄² (second) or P̄ + 0.01·(-P̄³ + 10·P̄² - 29·P̄) (third, a
- * steeper low pass). The paper's P has history_damping = 1 - target_damping = 1 - user_damping/2.
+ * steeper low pass). The paper's P has history_damping = target_damping = 1 - user_damping/2.
  * Cost: with power 1 nothing but degrees at fit, two sparse products a power of P at a request;
  * else fit makes all pairs that share a user (solve/cooc.h; 8 bytes each), and a request adds up
  * their rows. Not done: dropping small pairs, which would cost P̄ its symmetry.
