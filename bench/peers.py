@@ -219,6 +219,36 @@ def slim_irspack():
     return {**watch.read(), "weights": int(r.W.nnz)}
 
 
+def damped():
+    """Rows and columns divided by the square root of their sums, as gfcf's low pass wants them."""
+    m = matrix()
+    users, items = (np.maximum(np.asarray(m.sum(axis)).ravel(), 1) ** -0.5 for axis in (1, 0))
+    return (sp.diags(users) @ m @ sp.diags(items)).tocsr().astype(np.float32)
+
+
+def svd_scipy():
+    from scipy.sparse.linalg import svds
+
+    a = damped()
+    watch = Watch()
+    sigma = svds(a, k=ARGS["factors"], tol=1e-4, random_state=42, return_singular_vectors="vh")[1]
+    return {**watch.read(), "least": float(sigma.min())}
+
+
+def svd_randomized():
+    """Halko, Martinsson and Tropp's range finder as scikit-learn runs it: 10 more vectors, four
+    power iterations, normalised between by LU there and by QR here."""
+    a, k = damped(), ARGS["factors"]
+    watch = Watch()
+    q = a @ np.random.default_rng(42).standard_normal((a.shape[1], k + 10), dtype=np.float32)
+    for _ in range(4):
+        q = np.linalg.qr(a.T @ np.linalg.qr(q)[0])[0]
+        q = a @ q
+    q = np.linalg.qr(q)[0]
+    sigma = np.linalg.svd(a.T @ q, full_matrices=False)[1][:k]
+    return {**watch.read(), "least": float(sigma.min())}
+
+
 def als_implicit():
     from implicit.cpu.als import AlternatingLeastSquares
 

@@ -240,6 +240,23 @@ def ials(o):
     }
 
 
+def svd(o):
+    """256 singular vectors; `least` in the record, the last value, says how far each has got."""
+    g = f"{o.data}/gowalla"
+    common = {"factors": 256, "matrix": f"{g}/train.npz", "blas_threads": o.threads}
+    yield {
+        "name": "svd-gowalla",
+        "what": "256 largest singular values and item vectors of damped Gowalla",
+        "unit": "s",
+        "needs": [f"{g}/train.akin"],
+        "contenders": [
+            akin("puresvd", fit(o, f"{g}/train.akin", "puresvd", {"factors": 256}), "fit_seconds"),
+            peer(o, "SciPy svds", "svd_scipy", **common),
+            peer(o, "randomized", "svd_randomized", **common),
+        ],
+    }
+
+
 def objective(o):
     """Time to the same loss: what irspack CG reaches in 10 epochs."""
     g, s = f"{o.data}/gowalla", f"{o.data}/synth-{o.events}"
@@ -444,5 +461,5 @@ def serve(o):
 
 
 def all_workloads(o):
-    for group in (ingest, itemknn, linear, ials, objective, recommend, evaluate, index, serve):
+    for group in (ingest, itemknn, linear, svd, ials, objective, recommend, evaluate, index, serve):
         yield from group(o)

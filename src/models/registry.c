@@ -24,6 +24,10 @@
     X(slopeone) \
     X(ease) \
     X(slim) \
+    X(puresvd) \
+    X(gfcf) \
+    X(turbocf) \
+    X(bspm) \
     /* the end */
 /* clang-format on */
 

@@ -9,3 +9,8 @@
 {"rp3beta", "{\"alpha\":0.7,\"neighbors\":5,\"keep\":\"target\"}"},
 {"ease", "{\"keep\":0,\"dropout\":0.3,\"diagonal\":0.2,\"reg\":2}"},
 {"slim", "{\"negative\":true,\"l1\":0.2,\"l2\":1,\"damping\":0.5}"},
+{"puresvd", "{\"factors\":5,\"user_damping\":0,\"item_damping\":0}"},
+{"gfcf", "{\"factors\":0,\"weighting\":\"binary\"}"},
+{"turbocf", "{\"power\":0.7,\"filter\":\"second\"}"},
+{"turbocf", "{\"user_damping\":1,\"history_damping\":0.5,\"target_damping\":0.5,\"filter\":\"third\"}"},
+{"bspm", "{\"factors\":6,\"solver\":\"rk4\",\"steps\":2,\"merge\":\"late\"}"},
