@@ -108,20 +108,6 @@ done:
     return status;
 }
 
-/* Keeps the `max` largest, ties by item. */
-static void reason_push(struct reason *out, int32_t max, int32_t *n, struct reason r)
-{
-    int32_t at = *n;
-    while (at > 0 && (out[at - 1].contribution < r.contribution ||
-                      (out[at - 1].contribution <= r.contribution && out[at - 1].item > r.item)))
-        at--;
-    if (at >= max)
-        return;
-    int32_t last = *n < max ? (*n)++ : max - 1;
-    memmove(out + at + 1, out + at, (size_t)(last - at) * sizeof *out);
-    out[at] = r;
-}
-
 /*
  * The score is linear in the asker's own items (Hu et al. §5): item i adds
  * w_i (1 - b_i) z_iᵀ A⁻¹ z_j. Without biases the reasons sum to the score.

@@ -164,3 +164,16 @@ struct query model_query_user(const struct model *m, int32_t user)
     }
     return q;
 }
+
+void reason_push(struct reason *out, int32_t max, int32_t *n, struct reason r)
+{
+    int32_t at = *n;
+    while (at > 0 && (out[at - 1].contribution < r.contribution ||
+                      (out[at - 1].contribution <= r.contribution && out[at - 1].item > r.item)))
+        at--;
+    if (at >= max)
+        return;
+    int32_t last = *n < max ? (*n)++ : max - 1;
+    memmove(out + at + 1, out + at, (size_t)(last - at) * sizeof *out);
+    out[at] = r;
+}

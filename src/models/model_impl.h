@@ -14,4 +14,7 @@ static inline void model_free_array(akin_ctx *ctx, const void *array)
     mem_free(ctx, cast.out);
 }
 
+/* Keeps the `max` largest of *n reasons, ties by item. */
+void reason_push(struct reason *out, int32_t max, int32_t *n, struct reason r);
+
 #endif
