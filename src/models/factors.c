@@ -100,22 +100,6 @@ done:
     return status;
 }
 
-akin_status factors_load_mean(struct container *c, double *out, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const void *data;
-    int64_t n;
-    AKIN_TRY(container_get(c, "m.mean", sizeof *out, false, &data, &n, err));
-    if (n != 1)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.mean holds %" PRId64 " numbers, not 1",
-                  container_path(c), n);
-    memcpy(out, data, sizeof *out);
-    if (!isfinite(*out))
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.mean is not finite", container_path(c));
-done:
-    return status;
-}
-
 /* ---- Start --------------------------------------------------------------------------------- */
 
 struct begin_job {
@@ -171,12 +155,16 @@ done:
     return status;
 }
 
-akin_status factors_warm(struct factors *f, const struct factors *old,
-                         const struct fit_control *ctl, const char *name, akin_error *err)
+akin_status factors_warm(struct factors *f, const struct factors *old, int64_t width,
+                         int64_t old_width, const struct fit_control *ctl, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    const char *name = ctl->warm->cls->name;
     if (!ctl->warm_user || !ctl->warm_item)
         AKIN_FAIL(AKIN_E_ARG, "%s: an earlier model needs the places of its users and items", name);
+    if (width != old_width)
+        AKIN_FAIL(AKIN_E_ARG, "%s: factors=%" PRId64 ", but the earlier model has %" PRId64, name,
+                  width, old_width);
     AKIN_TRY(
         warm_side(f->users, f->n_users, old->users, old->n_users, f->k, ctl->warm_user, name, err));
     AKIN_TRY(

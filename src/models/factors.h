@@ -35,9 +35,6 @@ akin_status factors_load(struct model *m, struct container *c, int64_t width, st
 akin_status factors_load_floats(akin_ctx *ctx, struct container *c, const char *name, int64_t n,
                                 const float **out, akin_error *err);
 
-/* Section m.mean: one finite number. */
-akin_status factors_load_mean(struct container *c, double *out, akin_error *err);
-
 /*
  * The first `width` numbers of each row: base + stddev · a nearly normal deviate (a sum of four
  * uniform ones), not below `least`. A deviate is a draw of (seed, row, coordinate).
@@ -48,9 +45,12 @@ struct factors_start {
     double base, stddev, least;
 };
 akin_status factors_begin(struct factors *f, const struct factors_start *start, akin_error *err);
-/* Rows of an earlier model of the class over what is there. Fails: E_ARG (other width, bad map). */
-akin_status factors_warm(struct factors *f, const struct factors *old,
-                         const struct fit_control *ctl, const char *name, akin_error *err);
+/*
+ * Rows of an earlier model over what is there. width: numbers of a row that are learnt of each
+ * side, now and then. Fails: E_ARG (the widths differ, no or bad places).
+ */
+akin_status factors_warm(struct factors *f, const struct factors *old, int64_t width,
+                         int64_t old_width, const struct fit_control *ctl, akin_error *err);
 
 /* A training: what the epochs do over and over. */
 struct sgd {
@@ -64,29 +64,17 @@ struct sgd {
     double reg;
     int64_t learns_p, learns_q; /* how many numbers of a row are learnt … */
     int64_t skips_q;            /* … but this one of an item's, -1 = none */
-    bool deals_anew;            /* items, each epoch */
+    bool is_non_negative;       /* what is learnt */
+    /* Not NULL: items are dealt anew each epoch, and it is called when they are. */
+    akin_status (*dealt)(void *arg, akin_error *err);
     grid_fn fn;
     void *arg;
-    double scale; /* the loss reported is the sum over samples times this over their number */
-    struct kern_sgd step; /* set by sgd_run; rates of the epoch */
+    /* Set by sgd_run: */
+    int64_t epoch;        /* from 1 */
+    struct kern_sgd step; /* with the rates of the epoch */
 };
 /* Fails: E_ARG (the factors grew without bound), E_MEMORY, E_CANCELLED. */
 akin_status sgd_run(struct sgd *s, akin_error *err);
-
-/* The last rating of each user and item. */
-struct ratings {
-    struct csr values;
-    double mean;
-    float least;     /* of all ratings and 0 */
-    int32_t *item_n; /* (items) ratings */
-};
-/* Fails: E_INPUT (no values), E_MEMORY, E_CANCELLED. Ends with ratings_free, also then. */
-akin_status ratings_init(struct model *m, const struct train_view *tv, struct ratings *out,
-                         akin_error *err);
-void ratings_free(akin_ctx *ctx, struct ratings *r);
-/* sgd_run by steps of squared error towards targets; the loss is their mean before each step. */
-akin_status sgd_ratings(struct sgd *s, const struct csr *targets, int64_t stripes, uint64_t seed,
-                        akin_error *err);
 
 /* Scores by rows: out[q·ldo + j] = states[q] · items[j-th of the set]; the same bits for any set
  * and batch. states (n_queries, k). */

@@ -16,7 +16,9 @@
     X(together) \
     X(itemknn) \
     X(ials) \
-    X(svd)
+    X(svd) \
+    X(nmf) \
+    X(bpr)
 /* clang-format on */
 
 #define MODEL_DECLARE(name) extern const struct model_class model_##name;

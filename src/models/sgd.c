@@ -37,23 +37,25 @@ done:
     return status;
 }
 
-static akin_status run_epoch(struct sgd *s, int64_t epoch, double *loss, akin_error *err)
+static akin_status run_epoch(struct sgd *s, double *loss, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct factors *f = s->f;
     int64_t n = csr_nnz(s->grid->by_user);
     bool is_finite = true;
-    if (s->deals_anew || epoch == 1)
-        AKIN_TRY(grid_deal(s->grid, epoch, err));
-    AKIN_TRY(grid_run(s->grid, epoch, s->fn, s->arg, loss, err));
-    *loss *= s->scale / (double)(n > 0 ? n : 1);
+    if (s->dealt || s->epoch == 1)
+        AKIN_TRY(grid_deal(s->grid, s->epoch, err));
+    if (s->dealt)
+        AKIN_TRY(s->dealt(s->arg, err));
+    AKIN_TRY(grid_run(s->grid, s->epoch, s->fn, s->arg, loss, err));
+    *loss /= (double)(n > 0 ? n : 1);
     AKIN_TRY(check_finite(s, f->users, f->n_users * f->k, &is_finite, err));
     AKIN_TRY(check_finite(s, f->items, f->n_items * f->k, &is_finite, err));
     if (!isfinite(*loss) || !is_finite)
         AKIN_FAIL(AKIN_E_ARG,
                   "%s: the factors grew without bound in epoch %" PRId64
                   " (learning_rate=%g is too high for this data; try %g)",
-                  s->m->cls->name, epoch, s->learning_rate, s->learning_rate / 4);
+                  s->m->cls->name, s->epoch, s->learning_rate, s->learning_rate / 4);
 done:
     return status;
 }
@@ -66,8 +68,7 @@ akin_status sgd_run(struct sgd *s, akin_error *err)
     double lr = s->learning_rate;
     float *rates = NULL;
     bool stop = false;
-    MEM_NEW(ctx, rates, 4 * f->k);
-    const float *floor = s->step.floor;
+    MEM_ZERO(ctx, rates, 5 * f->k);
     s->step = (struct kern_sgd){.k = f->k,
                                 .P = f->users,
                                 .Q = f->items,
@@ -75,75 +76,16 @@ akin_status sgd_run(struct sgd *s, akin_error *err)
                                 .keep_p = rates + f->k,
                                 .rate_q = rates + 2 * f->k,
                                 .keep_q = rates + 3 * f->k,
-                                .floor = floor};
-    for (int64_t epoch = 1; epoch <= s->epochs && !stop; epoch++, lr *= s->decay) {
+                                .floor = s->is_non_negative ? rates + 4 * f->k : NULL};
+    for (s->epoch = 1; s->epoch <= s->epochs && !stop; s->epoch++, lr *= s->decay) {
         double loss = 0.0;
         set_rates(s, lr, s->learns_p, -1, rates, rates + f->k);
         set_rates(s, lr, s->learns_q, s->skips_q, rates + 2 * f->k, rates + 3 * f->k);
-        AKIN_TRY(run_epoch(s, epoch, &loss, err));
+        AKIN_TRY(run_epoch(s, &loss, err));
         if (s->ctl->epoch)
-            AKIN_TRY(s->ctl->epoch(s->ctl->arg, s->m, epoch, loss, &stop, err));
+            AKIN_TRY(s->ctl->epoch(s->ctl->arg, s->m, s->epoch, loss, &stop, err));
     }
 done:
     mem_free(ctx, rates);
-    return status;
-}
-
-/* ---- Ratings ------------------------------------------------------------------------------- */
-
-akin_status ratings_init(struct model *m, const struct train_view *tv, struct ratings *out,
-                         akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    *out = (struct ratings){0};
-    if (!dataset_has_values(tv->ds) && tv->ds->n_events > 0)
-        AKIN_FAIL(AKIN_E_INPUT,
-                  "%s: needs ratings; this data has no values (ials and bpr learn from events)",
-                  m->cls->name);
-    AKIN_TRY(histories_values(m->ctx, &tv->hist, m->items.n, &out->values, err));
-    int64_t n = csr_nnz(&out->values);
-    MEM_ZERO(m->ctx, out->item_n, m->items.n);
-    double sum = 0.0;
-    for (int64_t e = 0; e < n; e++) {
-        if (e % (1 << 20) == 0)
-            AKIN_TRY(ctx_check(m->ctx, err));
-        sum += (double)out->values.val[e];
-        out->least = out->values.val[e] < out->least ? out->values.val[e] : out->least;
-        out->item_n[out->values.col[e]]++;
-    }
-    out->mean = n > 0 ? sum / (double)n : 0.0;
-done:
-    return status;
-}
-
-void ratings_free(akin_ctx *ctx, struct ratings *r)
-{
-    csr_free(ctx, &r->values);
-    mem_free(ctx, r->item_n);
-}
-
-static akin_status rating_steps(void *arg, int64_t first, int64_t n, int64_t b, double *loss,
-                                akin_error *err)
-{
-    const struct sgd *s = arg;
-    (void)b;
-    (void)err;
-    *loss = s->m->ctx->kern->sgd_ratings(&s->step, n, s->grid->sample + first);
-    return AKIN_OK;
-}
-
-akin_status sgd_ratings(struct sgd *s, const struct csr *targets, int64_t stripes, uint64_t seed,
-                        akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct grid grid;
-    AKIN_TRY(grid_init(s->m->ctx, targets, stripes, seed, &grid, err));
-    s->grid = &grid;
-    s->fn = rating_steps;
-    s->arg = s;
-    s->scale = 1.0;
-    AKIN_TRY(sgd_run(s, err));
-done:
-    grid_free(&grid);
     return status;
 }

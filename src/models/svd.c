@@ -11,68 +11,32 @@
  * Cost: an epoch n steps of 6·factors multiply-adds; the last step and fold-in one row problem
  * (solve/rows.h). Not here: implicit feedback beside the ratings (SVD++), drift over time.
  */
-#include "core/par.h"
-#include "models/factors.h"
 #include "models/model_impl.h"
+#include "models/rating.h"
 #include "solve/rows.h"
 
 #include <float.h>
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-enum { SOLVE_USERS = 64 };
-
-struct svd_params {
-    int64_t factors;
-    int64_t epochs;
-    double learning_rate;
-    double decay;
-    double reg;
-    double stddev;
-    int64_t grid;
-};
-
 static const akin_param svd_rows[] = {
-    PARAM_INT(struct svd_params, factors, "40", 1, 4096, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
-              "length of the user and item vectors"),
-    PARAM_INT(struct svd_params, epochs, "20", 1, 10000, "", 0,
+    PARAM_INT(struct rating_params, factors, "40", 1, 4096, "",
+              AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "length of the user and item vectors"),
+    PARAM_INT(struct rating_params, epochs, "20", 1, 10000, "", 0,
               "passes over the ratings; the most, if early stopping ends it"),
-    PARAM_REAL(struct svd_params, learning_rate, "0.02", 1e-6, 10, "",
+    PARAM_REAL(struct rating_params, learning_rate, "0.02", 1e-6, 10, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "size of a step in the first epoch"),
-    PARAM_REAL(struct svd_params, decay, "0.9", 0.1, 1, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct rating_params, decay, "0.9", 0.1, 1, "", AKIN_PARAM_TUNE,
                "the learning rate is multiplied by it after each epoch"),
-    PARAM_REAL(struct svd_params, reg, "0.05", 1e-6, 100, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct rating_params, reg, "0.05", 1e-6, 100, "",
+               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L2 regularisation, a rating"),
-    PARAM_REAL(struct svd_params, stddev, "0.1", 1e-6, 100, "", 0,
+    PARAM_REAL(struct rating_params, stddev, "0.1", 1e-6, 100, "", 0,
                "standard deviation of the random start"),
-    PARAM_INT(struct svd_params, grid, "0", 0, GRID_MAX, "stripes", 0,
+    PARAM_INT(struct rating_params, grid, "0", 0, GRID_MAX, "stripes", 0,
               "stripes of users and of items; as many threads can work; 0 = by the ratings"),
 };
 
-/*
- * Rows: item [q, 1, b_i], user [p, b_u, 1], their product is r̂ - μ. An asker's state is a user row
- * with μ + b_u.
- */
-struct svd {
-    const struct svd_params *params;
-    struct factors f;
-    double mean; /* μ */
-};
-
-static int64_t svd_width(const struct svd_params *p)
-{
-    return p->factors + 2;
-}
-
-/* ---- One row ------------------------------------------------------------------------------- */
-
-/* Items ascending, and what their ratings are above μ; arrays in scratch. */
-struct svd_ratings {
-    int32_t n;
-    const int32_t *item;
-    const float *above;
-};
+/* ---- One row: item [q, 1, b_i], user [p, b_u, 1] ------------------------------------------- */
 
 /* The least-squares problem of a user's row over [q, 1]; arrays in scratch. */
 struct svd_problem {
@@ -81,7 +45,7 @@ struct svd_problem {
     float *room; /* for one solution */
 };
 
-static akin_status problem_set(const struct svd *s, const struct svd_ratings *r,
+static akin_status problem_set(const struct rating *s, const struct rating_row *r,
                                struct arena *scratch, struct svd_problem *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -107,7 +71,7 @@ done:
 }
 
 /* row (k) = the exact user row. */
-static akin_status svd_solve(const struct svd *s, const struct svd_ratings *r, float *row,
+static akin_status svd_solve(const struct rating *s, const struct rating_row *r, float *row,
                              struct arena *scratch, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -122,150 +86,37 @@ done:
     return status;
 }
 
-/* Those that the model knows, of an asker. */
-static akin_status svd_history(const struct svd *s, const struct query *q, struct arena *scratch,
-                               struct svd_ratings *out, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int32_t *item = arena_alloc(scratch, q->hist.n, sizeof *item, err);
-    float *above = item ? arena_alloc(scratch, q->hist.n, sizeof *above, err) : NULL;
-    if (!above)
-        AKIN_TRY(AKIN_E_MEMORY);
-    int32_t n = history_fold_values(&q->hist, item, above);
-    /* the fold sorts as unsigned numbers: below 0 comes last */
-    while (n > 0 && (item[n - 1] < 0 || item[n - 1] >= s->f.n_items))
-        n--;
-    for (int32_t j = 0; j < n; j++)
-        above[j] = (float)((double)above[j] - s->mean);
-    /* without values the asker says nothing of a rating */
-    *out = (struct svd_ratings){q->hist.value ? n : 0, item, above};
-done:
-    return status;
-}
-
 /* ---- Fit ----------------------------------------------------------------------------------- */
 
-struct finish_job {
-    const struct svd *s;
-    const struct csr *above;
-};
-
-static akin_status finish_block(void *arg, int64_t block, int worker, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct finish_job *job = arg;
-    const struct svd *s = job->s;
-    const struct csr *m = job->above;
-    struct arena scratch;
-    (void)worker;
-    arena_init(&scratch, s->f.ctx);
-    for (int64_t u = par_lo(block, SOLVE_USERS); u < par_hi(block, SOLVE_USERS, m->n_rows); u++) {
-        int64_t lo = m->ptr[u];
-        struct svd_ratings r = {(int32_t)(m->ptr[u + 1] - lo), m->col + lo, m->val + lo};
-        AKIN_TRY(svd_solve(s, &r, s->f.users + u * s->f.k, &scratch, err));
-        arena_reset_keep(&scratch);
-    }
-done:
-    arena_free(&scratch);
-    return status;
-}
-
 /* Random vectors, zero biases; rows without ratings stay at zero. */
-static akin_status svd_begin(struct svd *s, const struct ratings *r, const struct train_view *tv,
-                             const struct fit_control *ctl, akin_error *err)
+static akin_status svd_begin(struct rating *s, const struct csr *above, const int32_t *item_n,
+                             uint64_t seed, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct svd_params *p = s->params;
     struct factors *f = &s->f;
+    int64_t k = s->params->factors;
     const struct factors_start start = {
-        .seed = tv->seed, .width = p->factors, .stddev = p->stddev, .least = -DBL_MAX};
+        .seed = seed, .width = k, .stddev = s->params->stddev, .least = -DBL_MAX};
     AKIN_TRY(factors_begin(f, &start, err));
     for (int64_t u = 0; u < f->n_users; u++) {
-        if (r->values.ptr[u] == r->values.ptr[u + 1])
-            memset(f->users + u * f->k, 0, (size_t)p->factors * sizeof *f->users);
-        f->users[u * f->k + p->factors + 1] = 1.0f;
+        if (above->ptr[u] == above->ptr[u + 1])
+            memset(f->users + u * f->k, 0, (size_t)k * sizeof *f->users);
+        f->users[u * f->k + k + 1] = 1.0f;
     }
-    for (int64_t i = 0; i < f->n_items; i++) {
-        if (r->item_n[i] == 0)
-            memset(f->items + i * f->k, 0, (size_t)p->factors * sizeof *f->items);
-        f->items[i * f->k + p->factors] = 1.0f;
-    }
-    if (ctl->warm) {
-        const struct svd *old = ctl->warm->self;
-        if (old->params->factors != p->factors)
-            AKIN_FAIL(AKIN_E_ARG, "svd: factors=%" PRId64 ", but the earlier model has %" PRId64,
-                      p->factors, old->params->factors);
-        AKIN_TRY(factors_warm(f, &old->f, ctl, "svd", err));
-    }
+    for (int64_t i = 0; i < f->n_items; i++)
+        if (item_n[i] == 0)
+            memset(f->items + i * f->k, 0, (size_t)k * sizeof *f->items);
 done:
     return status;
 }
+
+static const struct rating_kind svd_kind = {
+    .extra = 2, .learns_p = 1, .begin = svd_begin, .solve = svd_solve};
 
 static akin_status svd_fit(struct model *m, const struct train_view *tv,
                            const struct fit_control *ctl, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    struct svd *s = m->self;
-    const struct svd_params *p = m->params;
-    struct ratings r = {0};
-    s->params = p;
-    AKIN_TRY(ratings_init(m, tv, &r, err));
-    s->mean = r.mean;
-    AKIN_TRY(factors_alloc(m, svd_width(p), &s->f, err));
-    AKIN_TRY(svd_begin(s, &r, tv, ctl, err));
-    for (int64_t e = 0; e < csr_nnz(&r.values); e++)
-        r.values.val[e] = (float)((double)r.values.val[e] - s->mean);
-    struct sgd sgd = {.m = m,
-                      .ctl = ctl,
-                      .f = &s->f,
-                      .epochs = p->epochs,
-                      .learning_rate = p->learning_rate,
-                      .decay = p->decay,
-                      .reg = p->reg,
-                      .learns_p = p->factors + 1,
-                      .learns_q = p->factors + 2,
-                      .skips_q = p->factors};
-    AKIN_TRY(sgd_ratings(&sgd, &r.values, p->grid, tv->seed, err));
-    struct finish_job job = {s, &r.values};
-    AKIN_TRY(par_for(m->ctx, par_blocks(s->f.n_users, SOLVE_USERS), finish_block, &job, err));
-done:
-    ratings_free(m->ctx, &r);
-    return status;
-}
-
-/* ---- The asker ----------------------------------------------------------------------------- */
-
-static akin_status svd_fold_in(const void *self, const struct query *q, float *state,
-                               struct arena *scratch, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct svd *s = self;
-    struct svd_ratings r;
-    if (q->is_trained && q->user >= 0 && q->user < s->f.n_users) {
-        memcpy(state, s->f.users + q->user * s->f.k, (size_t)s->f.k * sizeof *state);
-    } else {
-        AKIN_TRY(svd_history(s, q, scratch, &r, err));
-        AKIN_TRY(svd_solve(s, &r, state, scratch, err));
-    }
-    state[s->params->factors] = (float)(s->mean + (double)state[s->params->factors]);
-done:
-    return status;
-}
-
-static akin_status svd_score(const void *self, const struct query *queries, int32_t n_queries,
-                             const struct item_set *set, float *out, int64_t ldo,
-                             struct arena *scratch, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct svd *s = self;
-    float *states = arena_alloc(scratch, n_queries * s->f.k, sizeof *states, err);
-    if (!states)
-        AKIN_TRY(AKIN_E_MEMORY);
-    for (int32_t j = 0; j < n_queries; j++)
-        AKIN_TRY(svd_fold_in(s, &queries[j], states + j * s->f.k, scratch, err));
-    AKIN_TRY(factors_score(&s->f, states, n_queries, set, out, ldo, scratch, err));
-done:
-    return status;
+    return rating_fit(m, &svd_kind, tv, ctl, err);
 }
 
 /*
@@ -277,11 +128,11 @@ static akin_status svd_explain(const void *self, const struct query *q, int32_t 
                                akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct svd *s = self;
-    struct svd_ratings r;
+    const struct rating *s = self;
+    struct rating_row r;
     struct svd_problem problem;
     *n = 0;
-    AKIN_TRY(svd_history(s, q, scratch, &r, err));
+    AKIN_TRY(rating_history(s, q, scratch, &r, err));
     if (r.n == 0)
         goto done;
     AKIN_TRY(problem_set(s, &r, scratch, &problem, err));
@@ -300,59 +151,9 @@ done:
     return status;
 }
 
-static akin_status svd_similar(const void *self, int32_t item, struct evidence *out,
-                               struct arena *scratch, akin_error *err)
-{
-    const struct svd *s = self;
-    (void)scratch;
-    (void)err;
-    factors_similar(&s->f, s->params->factors, item, out);
-    return AKIN_OK;
-}
-
-static uint32_t svd_flags(const struct model *m)
-{
-    (void)m;
-    return SCORER_RATES;
-}
-
-/* ---- Files --------------------------------------------------------------------------------- */
-
-static akin_status svd_save(const struct model *m, struct container_writer *w, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct svd *s = m->self;
-    AKIN_TRY(factors_save(&s->f, w, err));
-    AKIN_TRY(container_add(w, "m.mean", CONTAINER_REQUIRED, &s->mean, sizeof s->mean, err));
-done:
-    return status;
-}
-
 static akin_status svd_load(struct model *m, struct container *c, akin_error *err)
 {
-    akin_status status = AKIN_OK;
-    struct svd *s = m->self;
-    s->params = m->params;
-    AKIN_TRY(factors_load(m, c, svd_width(s->params), &s->f, err));
-    AKIN_TRY(factors_load_mean(c, &s->mean, err));
-done:
-    return status;
-}
-
-static void svd_destroy(struct model *m)
-{
-    struct svd *s = m->self;
-    factors_free(&s->f);
-}
-
-static void svd_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
-                         double *bytes, double *flops)
-{
-    const struct svd_params *p = params;
-    double k = (double)factors_width(svd_width(p)), n = (double)nnz;
-    /* tables, the ratings by user and by block, what a grid knows of rows */
-    *bytes = ((double)n_users + (double)n_items) * (4 * k + 14) + 20 * n;
-    *flops = (double)p->epochs * n * 14 * k + n * k * k + (double)n_users * k * k * k / 3;
+    return rating_load(m, &svd_kind, c, err);
 }
 
 const struct model_class model_svd = {
@@ -361,13 +162,13 @@ const struct model_class model_svd = {
     .flags = MODEL_EPOCHS | MODEL_CLOSED_FORM | MODEL_WANTS_VALUES,
     .params = svd_rows,
     .n_params = PARAM_COUNT(svd_rows),
-    .params_size = sizeof(struct svd_params),
-    .self_size = sizeof(struct svd),
+    .params_size = sizeof(struct rating_params),
+    .self_size = sizeof(struct rating),
     .fit = svd_fit,
-    .scorer = {.score = svd_score, .explain = svd_explain, .similar = svd_similar},
-    .scorer_flags = svd_flags,
-    .save = svd_save,
+    .scorer = {.score = rating_score, .explain = svd_explain, .similar = rating_similar},
+    .scorer_flags = rating_flags,
+    .save = rating_save,
     .load = svd_load,
-    .destroy = svd_destroy,
-    .estimate = svd_estimate,
+    .destroy = rating_destroy,
+    .estimate = rating_estimate,
 };
