@@ -30,7 +30,6 @@
 enum {
     POOL = 4096, /* negatives for askers */
     SLOTS = 4,   /* of an item of mean weight in the table of its stripe */
-    STEPS = 512, /* samples between two calls of the kernel */
     PASSES = 20, /* of fold-in over the asker's positives */
     POLL_STEPS = 1 << 12
 };
@@ -95,17 +94,15 @@ static void fill_slots(const int32_t *item, int64_t n, const double *weight, dou
         slot[at++] = item[n - 1];
 }
 
+/* Ascending item (n > 0); without branches, which here no CPU could foretell. */
 static bool has_item(const int32_t *item, int64_t n, int32_t wanted)
 {
-    int64_t lo = 0, hi = n;
-    while (lo < hi) {
-        int64_t mid = lo + (hi - lo) / 2;
-        if (item[mid] < wanted)
-            lo = mid + 1;
-        else
-            hi = mid;
+    while (n > 1) {
+        int64_t half = n / 2;
+        item += half & -(int64_t)(item[half - 1] < wanted);
+        n -= half;
     }
-    return lo < n && item[lo] == wanted;
+    return *item == wanted;
 }
 
 /* One of slot (n) that is not among own (n_own, ascending), from two draws; -1 = neither. */
@@ -165,32 +162,35 @@ static akin_status bpr_dealt(void *arg, akin_error *err)
     return fit->weight ? par_for(fit->s->f.ctx, fit->sgd.grid->n, slots_block, fit, err) : AKIN_OK;
 }
 
-static akin_status bpr_steps(void *arg, int64_t first, int64_t n, int64_t b, double *loss,
-                             akin_error *err)
+/* The negative of a positive: drawn here, where the items of its user are at hand. */
+static void bpr_fill(void *arg, struct grid_entry *entry, struct kern_sample *sample)
 {
     const struct bpr_fit *fit = arg;
     const struct grid *g = fit->sgd.grid;
-    const struct csr *m = g->by_user;
-    struct kern_sample step[STEPS];
-    int64_t each = fit->slot ? SLOTS : 1, n_steps = 0;
+    int64_t each = fit->slot ? SLOTS : 1, b = entry->stripe;
     const int32_t *slot = (fit->slot ? fit->slot : g->item) + each * g->item_ptr[b];
-    int64_t n_slots = each * (g->item_ptr[b + 1] - g->item_ptr[b]);
-    (void)err;
-    for (int64_t e = first; e < first + n; e++) {
-        struct kern_sample s = g->sample[e];
-        uint64_t bits = rng_u64(fit->seed, RNG_NEGATIVE, (uint64_t)fit->sgd.epoch, (uint64_t)e);
-        s.u.other =
-            draw_negative(bits, slot, n_slots, m->col + m->ptr[s.p], m->ptr[s.p + 1] - m->ptr[s.p]);
-        if (s.u.other < 0)
-            continue;
-        step[n_steps++] = s;
-        if (n_steps == STEPS) {
-            *loss += fit->s->f.ctx->kern->sgd_pairs(&fit->sgd.step, n_steps, step);
-            n_steps = 0;
-        }
+    if (entry->is_first || entry->at % 2 == 0)
+        rng_two(fit->seed, RNG_NEGATIVE, (uint64_t)fit->sgd.epoch, (uint64_t)entry->at / 2,
+                entry->memo);
+    sample->u.other =
+        draw_negative(entry->memo[entry->at % 2], slot,
+                      each * (g->item_ptr[b + 1] - g->item_ptr[b]), entry->own, entry->n_own);
+}
+
+/* Samples for which a negative was found. */
+static double bpr_steps(void *arg, const struct kern_sample *sample, int64_t n)
+{
+    const struct bpr_fit *fit = arg;
+    const struct kern *kern = fit->s->f.ctx->kern;
+    double loss = 0.0;
+    for (int64_t lo = 0; lo < n;) {
+        int64_t hi = lo;
+        while (hi < n && sample[hi].u.other >= 0)
+            hi++;
+        loss += kern->sgd_pairs(&fit->sgd.step, hi - lo, sample + lo);
+        lo = hi + 1;
     }
-    *loss += fit->s->f.ctx->kern->sgd_pairs(&fit->sgd.step, n_steps, step);
-    return AKIN_OK;
+    return loss;
 }
 
 static akin_status bpr_begin(struct bpr *s, const struct train_view *tv,
@@ -256,7 +256,9 @@ static akin_status bpr_fit(struct model *m, const struct train_view *tv,
                            .learns_p = p->factors,
                            .learns_q = p->factors,
                            .skips_q = -1,
+                           .deals_anew = true,
                            .dealt = bpr_dealt,
+                           .fill = bpr_fill,
                            .fn = bpr_steps,
                            .arg = &fit};
     AKIN_TRY(sgd_run(&fit.sgd, err));

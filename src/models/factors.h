@@ -65,8 +65,10 @@ struct sgd {
     int64_t learns_p, learns_q; /* how many numbers of a row are learnt … */
     int64_t skips_q;            /* … but this one of an item's, -1 = none */
     bool is_non_negative;       /* what is learnt */
-    /* Not NULL: items are dealt anew each epoch, and it is called when they are. */
+    bool deals_anew;            /* items, each epoch */
+    /* Called after each deal, or NULL; then samples are placed by fill (grid.h). */
     akin_status (*dealt)(void *arg, akin_error *err);
+    grid_fill fill;
     grid_fn fn;
     void *arg;
     /* Set by sgd_run: */

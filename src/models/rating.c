@@ -99,14 +99,10 @@ done:
     return status;
 }
 
-static akin_status rating_steps(void *arg, int64_t first, int64_t n, int64_t b, double *loss,
-                                akin_error *err)
+static double rating_steps(void *arg, const struct kern_sample *sample, int64_t n)
 {
     const struct sgd *sgd = arg;
-    (void)b;
-    (void)err;
-    *loss = sgd->m->ctx->kern->sgd_ratings(&sgd->step, n, sgd->grid->sample + first);
-    return AKIN_OK;
+    return sgd->m->ctx->kern->sgd_ratings(&sgd->step, n, sample);
 }
 
 static akin_status rating_begin(struct rating *s, const struct ratings *r,

@@ -21,18 +21,27 @@ static void set_rates(const struct sgd *s, double lr, int64_t learns, int64_t sk
     }
 }
 
-static akin_status check_finite(const struct sgd *s, const float *x, int64_t n, bool *is_finite,
-                                akin_error *err)
+static akin_status grown(const struct sgd *s, akin_error *err)
+{
+    return error_set(err, AKIN_E_ARG, __FILE__, __LINE__,
+                     "%s: the factors grew without bound in epoch %" PRId64
+                     " (learning_rate=%g is too high for this data; try %g)",
+                     s->m->cls->name, s->epoch, s->learning_rate, s->learning_rate / 4);
+}
+
+/* What a last step left: a loss would tell only in the next epoch. */
+static akin_status check_rows(const struct sgd *s, const float *x, int64_t n, akin_error *err)
 {
     enum { PIECE = 1 << 22 };
     akin_status status = AKIN_OK;
-    bool bad = false;
     for (int64_t lo = 0; lo < n; lo += PIECE) {
+        bool bad = false;
         AKIN_TRY(ctx_check(s->m->ctx, err));
         for (int64_t i = lo; i < n && i < lo + PIECE; i++)
             bad |= !(fabsf(x[i]) <= FLT_MAX);
+        if (bad)
+            AKIN_TRY(grown(s, err));
     }
-    *is_finite = *is_finite && !bad;
 done:
     return status;
 }
@@ -40,22 +49,17 @@ done:
 static akin_status run_epoch(struct sgd *s, double *loss, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct factors *f = s->f;
     int64_t n = csr_nnz(s->grid->by_user);
-    bool is_finite = true;
-    if (s->dealt || s->epoch == 1)
-        AKIN_TRY(grid_deal(s->grid, s->epoch, err));
-    if (s->dealt)
-        AKIN_TRY(s->dealt(s->arg, err));
+    if (s->deals_anew || s->epoch == 1) {
+        grid_deal(s->grid, s->epoch);
+        if (s->dealt)
+            AKIN_TRY(s->dealt(s->arg, err));
+        AKIN_TRY(grid_place(s->grid, s->fill, s->arg, err));
+    }
     AKIN_TRY(grid_run(s->grid, s->epoch, s->fn, s->arg, loss, err));
     *loss /= (double)(n > 0 ? n : 1);
-    AKIN_TRY(check_finite(s, f->users, f->n_users * f->k, &is_finite, err));
-    AKIN_TRY(check_finite(s, f->items, f->n_items * f->k, &is_finite, err));
-    if (!isfinite(*loss) || !is_finite)
-        AKIN_FAIL(AKIN_E_ARG,
-                  "%s: the factors grew without bound in epoch %" PRId64
-                  " (learning_rate=%g is too high for this data; try %g)",
-                  s->m->cls->name, s->epoch, s->learning_rate, s->learning_rate / 4);
+    if (!isfinite(*loss))
+        AKIN_TRY(grown(s, err));
 done:
     return status;
 }
@@ -77,14 +81,17 @@ akin_status sgd_run(struct sgd *s, akin_error *err)
                                 .rate_q = rates + 2 * f->k,
                                 .keep_q = rates + 3 * f->k,
                                 .floor = s->is_non_negative ? rates + 4 * f->k : NULL};
-    for (s->epoch = 1; s->epoch <= s->epochs && !stop; s->epoch++, lr *= s->decay) {
+    for (int64_t epoch = 1; epoch <= s->epochs && !stop; epoch++, lr *= s->decay) {
         double loss = 0.0;
+        s->epoch = epoch;
         set_rates(s, lr, s->learns_p, -1, rates, rates + f->k);
         set_rates(s, lr, s->learns_q, s->skips_q, rates + 2 * f->k, rates + 3 * f->k);
         AKIN_TRY(run_epoch(s, &loss, err));
         if (s->ctl->epoch)
             AKIN_TRY(s->ctl->epoch(s->ctl->arg, s->m, s->epoch, loss, &stop, err));
     }
+    AKIN_TRY(check_rows(s, f->users, f->n_users * f->k, err));
+    AKIN_TRY(check_rows(s, f->items, f->n_items * f->k, err));
 done:
     mem_free(ctx, rates);
     return status;

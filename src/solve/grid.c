@@ -106,7 +106,8 @@ static akin_status count_stripe(void *arg, int64_t a, int worker, akin_error *er
 
 /* A user whose samples are being placed. */
 struct lane {
-    int64_t at, end;
+    struct grid_entry entry;
+    int64_t end;
     int32_t user;
 };
 
@@ -116,18 +117,27 @@ static bool next_user(const struct grid *g, int64_t *r, int64_t hi, struct lane 
     const struct csr *m = g->by_user;
     for (; *r < hi; ++*r) {
         int32_t user = g->user[*r];
-        if (m->ptr[user] == m->ptr[user + 1])
+        int64_t at = m->ptr[user], end = m->ptr[user + 1];
+        if (at == end)
             continue;
-        *out = (struct lane){m->ptr[user], m->ptr[user + 1], user};
+        *out = (struct lane){
+            {.at = at, .own = m->col + at, .n_own = end - at, .is_first = true}, end, user};
         ++*r;
         return true;
     }
     return false;
 }
 
+struct place_job {
+    struct grid *g;
+    grid_fill fill;
+    void *arg;
+};
+
 static akin_status place_stripe(void *arg, int64_t a, int worker, akin_error *err)
 {
-    struct grid *g = arg;
+    const struct place_job *job = arg;
+    const struct grid *g = job->g;
     const struct csr *m = g->by_user;
     struct lane lane[LANES];
     int64_t at[GRID_MAX];
@@ -140,26 +150,37 @@ static akin_status place_stripe(void *arg, int64_t a, int worker, akin_error *er
         n++;
     while (n > 0)
         for (int l = 0; l < n; l++) {
-            int32_t item = m->col[lane[l].at];
-            struct kern_sample *s = g->sample + at[g->item_stripe[item]]++;
+            struct grid_entry *entry = &lane[l].entry;
+            int32_t item = m->col[entry->at];
+            entry->stripe = g->item_stripe[item];
+            struct kern_sample *s = g->sample + at[entry->stripe]++;
             s->p = lane[l].user;
             s->q = item;
-            s->u.target = m->val ? m->val[lane[l].at] : 0.0f;
-            if (++lane[l].at == lane[l].end && !next_user(g, &r, hi, &lane[l]))
+            if (job->fill)
+                job->fill(job->arg, entry, s);
+            else
+                s->u.target = m->val ? m->val[entry->at] : 1.0f;
+            entry->is_first = false;
+            if (++entry->at == lane[l].end && !next_user(g, &r, hi, &lane[l]))
                 lane[l] = lane[--n];
         }
     return AKIN_OK;
 }
 
-akin_status grid_deal(struct grid *g, int64_t round, akin_error *err)
+void grid_deal(struct grid *g, int64_t round)
+{
+    deal_rows(g, (uint64_t)round, 1, g->by_user->n_cols, g->item_stripe, g->item_ptr, g->item);
+}
+
+akin_status grid_place(struct grid *g, grid_fill fill, void *arg, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    deal_rows(g, (uint64_t)round, 1, g->by_user->n_cols, g->item_stripe, g->item_ptr, g->item);
+    struct place_job job = {g, fill, arg};
     AKIN_TRY(par_for(g->ctx, g->n, count_stripe, g, err));
     g->ptr[0] = 0;
     for (int64_t b = 0; b < g->n * g->n; b++)
         g->ptr[b + 1] = g->ptr[b] + g->at[b];
-    AKIN_TRY(par_for(g->ctx, g->n, place_stripe, g, err));
+    AKIN_TRY(par_for(g->ctx, g->n, place_stripe, &job, err));
 done:
     return status;
 }
@@ -184,10 +205,8 @@ static akin_status run_block(void *arg, int64_t a, int worker, akin_error *err)
     (void)worker;
     for (int64_t lo = g->ptr[block]; lo < g->ptr[block + 1]; lo += CHUNK) {
         int64_t left = g->ptr[block + 1] - lo;
-        double loss = 0.0;
         AKIN_TRY(ctx_check(g->ctx, err));
-        AKIN_TRY(job->fn(job->arg, lo, left < CHUNK ? left : CHUNK, b, &loss, err));
-        total += loss;
+        total += job->fn(job->arg, g->sample + lo, left < CHUNK ? left : CHUNK);
     }
     job->loss[block] = total;
 done:
