@@ -1,15 +1,15 @@
 /*
  * nmf: non-negative matrix factorization of ratings. Over the ratings r of users u and items i:
  *
- *   L = Σ (r - r̂_ui)² + reg·(‖p_u‖² + ‖q_i‖²),   r̂_ui = shift + p_u · q_i,   p, q >= 0
+ *   L = Σ ((r - r̂_ui)/σ)² + reg·(‖p_u‖² + ‖q_i‖²),   r̂_ui = shift + σ·p_u · q_i,   p, q >= 0
  *
- * shift is the least rating if that is negative, else 0. Only the ratings that exist are fitted, by
- * projected stochastic gradient descent over a grid of stripes (solve/grid.h; Lin 2007,
- * doi:10.1162/neco.2007.19.10.2756, on projected gradients; Takács et al. 2009, JMLR 10:623-656,
- * on their stochastic form): a few times fewer epochs than the multiplicative updates of Lee and
- * Seung 1999 (doi:10.1038/44565), which never leave a zero. The last step solves each user's row
- * exactly on the items, by coordinate descent on the non-negative normal equations; so does
- * fold-in, bit for bit.
+ * shift is the least rating if that is negative, else 0, σ the standard deviation of the ratings.
+ * Only the ratings that exist are fitted, by projected stochastic gradient descent over a grid of
+ * stripes (solve/grid.h; Lin 2007, doi:10.1162/neco.2007.19.10.2756, on projected gradients; Takács
+ * et al. 2009, JMLR 10:623-656, on their stochastic form): a few times fewer epochs than the
+ * multiplicative updates of Lee and Seung 1999 (doi:10.1038/44565), which never leave a zero. The
+ * last step solves each user's row exactly on the items, by coordinate descent on the non-negative
+ * normal equations; so does fold-in, bit for bit.
  *
  * Cost: an epoch n steps of 6·factors multiply-adds; a row n·k²/2 and k² a pass of coordinates.
  * Not here: biases (svd has them), zeros as observations, divergences other than squares.
@@ -42,7 +42,7 @@ static const akin_param nmf_rows[] = {
 /* What a coordinate is where nothing is known: two such rows predict the mean. */
 static double typical_of(const struct rating *s)
 {
-    double mean = s->mean - s->offset;
+    double mean = (s->mean - s->offset) / s->scale;
     return mean > 0.0 ? sqrt(mean / (double)s->params->factors) : 0.0;
 }
 

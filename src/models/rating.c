@@ -36,10 +36,12 @@ static void ratings_free(akin_ctx *ctx, struct ratings *r)
     mem_free(ctx, r->item_n);
 }
 
+/* mean and scale of s, too. */
 static akin_status ratings_read(struct model *m, const struct train_view *tv, struct ratings *out,
-                                double *mean, akin_error *err)
+                                akin_error *err)
 {
     akin_status status = AKIN_OK;
+    struct rating *s = m->self;
     if (!dataset_has_values(tv->ds) && tv->ds->n_events > 0)
         AKIN_FAIL(AKIN_E_INPUT,
                   "%s: needs ratings; this data has no values (ials and bpr learn "
@@ -47,19 +49,29 @@ static akin_status ratings_read(struct model *m, const struct train_view *tv, st
                   m->cls->name);
     AKIN_TRY(histories_values(m->ctx, &tv->hist, m->items.n, &out->values, err));
     int64_t n = csr_nnz(&out->values);
-    double sum = 0.0;
+    double sum = 0.0, square = 0.0;
     MEM_ZERO(m->ctx, out->item_n, m->items.n);
     for (int64_t e = 0; e < n; e++) {
         float value = out->values.val[e];
         if (e % POLL == 0)
             AKIN_TRY(ctx_check(m->ctx, err));
         sum += (double)value;
+        square += (double)value * (double)value;
         out->least = value < out->least ? value : out->least;
         out->item_n[out->values.col[e]]++;
     }
-    *mean = n > 0 ? sum / (double)n : 0.0;
+    s->mean = n > 0 ? sum / (double)n : 0.0;
+    double variance = n > 0 ? square / (double)n - s->mean * s->mean : 0.0;
+    /* what rounding leaves of equal ratings is no spread */
+    s->scale = variance > 1e-12 * s->mean * s->mean ? sqrt(variance) : 1.0;
 done:
     return status;
+}
+
+/* A rating in the units that are learnt. */
+static float above(const struct rating *s, float value)
+{
+    return (float)(((double)value - s->offset) / s->scale);
 }
 
 struct rows_job {
@@ -67,7 +79,6 @@ struct rows_job {
     struct csr *values;
 };
 
-/* Ratings become what they are above the offset. */
 static akin_status above_block(void *arg, int64_t block, int worker, akin_error *err)
 {
     const struct rows_job *job = arg;
@@ -75,7 +86,7 @@ static akin_status above_block(void *arg, int64_t block, int worker, akin_error 
     (void)worker;
     (void)err;
     for (int64_t e = par_lo(block, POLL); e < par_hi(block, POLL, n); e++)
-        job->values->val[e] = (float)((double)job->values->val[e] - job->s->offset);
+        job->values->val[e] = above(job->s, job->values->val[e]);
     return AKIN_OK;
 }
 
@@ -160,7 +171,7 @@ akin_status rating_fit(struct model *m, const struct rating_kind *kind, const st
     struct rows_job job = {s, &r.values};
     s->params = m->params;
     s->kind = kind;
-    AKIN_TRY(ratings_read(m, tv, &r, &s->mean, err));
+    AKIN_TRY(ratings_read(m, tv, &r, err));
     s->offset = kind->is_non_negative ? (double)r.least : s->mean;
     AKIN_TRY(factors_alloc(m, width_of(s->params, kind), &s->f, err));
     AKIN_TRY(rating_begin(s, &r, tv, ctl, err));
@@ -179,17 +190,17 @@ akin_status rating_history(const struct rating *s, const struct query *q, struct
 {
     akin_status status = AKIN_OK;
     int32_t *item = arena_alloc(scratch, q->hist.n, sizeof *item, err);
-    float *above = item ? arena_alloc(scratch, q->hist.n, sizeof *above, err) : NULL;
-    if (!above)
+    float *value = item ? arena_alloc(scratch, q->hist.n, sizeof *value, err) : NULL;
+    if (!value)
         AKIN_TRY(AKIN_E_MEMORY);
-    int32_t n = history_fold_values(&q->hist, item, above);
+    int32_t n = history_fold_values(&q->hist, item, value);
     /* the fold sorts as unsigned numbers: below 0 comes last */
     while (n > 0 && (item[n - 1] < 0 || item[n - 1] >= s->f.n_items))
         n--;
     for (int32_t j = 0; j < n; j++)
-        above[j] = (float)((double)above[j] - s->offset);
+        value[j] = above(s, value[j]);
     /* without values the asker says nothing of ratings */
-    *out = (struct rating_row){q->hist.value ? n : 0, item, above};
+    *out = (struct rating_row){q->hist.value ? n : 0, item, value};
 done:
     return status;
 }
@@ -207,6 +218,7 @@ akin_status rating_fold_in(const void *self, const struct query *q, float *state
         AKIN_TRY(rating_history(s, q, scratch, &r, err));
         AKIN_TRY(s->kind->solve(s, &r, state, scratch, err));
     }
+    s->f.ctx->kern->scale((float)s->scale, state, s->f.k);
     *offset = (float)(s->offset + (double)*offset);
 done:
     return status;
@@ -250,7 +262,7 @@ akin_status rating_save(const struct model *m, struct container_writer *w, akin_
 {
     akin_status status = AKIN_OK;
     const struct rating *s = m->self;
-    const double scale[2] = {s->mean, s->offset};
+    const double scale[3] = {s->mean, s->offset, s->scale};
     AKIN_TRY(factors_save(&s->f, w, err));
     AKIN_TRY(container_add(w, "m.scale", CONTAINER_REQUIRED, scale, sizeof scale, err));
 done:
@@ -263,21 +275,22 @@ akin_status rating_load(struct model *m, const struct rating_kind *kind, struct 
     akin_status status = AKIN_OK;
     struct rating *s = m->self;
     const void *data;
-    double scale[2];
+    double scale[3];
     int64_t n;
     s->params = m->params;
     s->kind = kind;
     AKIN_TRY(factors_load(m, c, width_of(s->params, kind), &s->f, err));
     AKIN_TRY(container_get(c, "m.scale", sizeof *scale, false, &data, &n, err));
-    if (n != 2)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.scale holds %" PRId64 " numbers, not 2",
+    if (n != 3)
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.scale holds %" PRId64 " numbers, not 3",
                   container_path(c), n);
     memcpy(scale, data, sizeof scale);
-    if (!isfinite(scale[0]) || !isfinite(scale[1]))
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.scale: mean %g, offset %g", container_path(c),
-                  scale[0], scale[1]);
+    if (!isfinite(scale[0]) || !isfinite(scale[1]) || !isfinite(scale[2]) || !(scale[2] > 0.0))
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.scale: mean %g, offset %g, scale %g",
+                  container_path(c), scale[0], scale[1], scale[2]);
     s->mean = scale[0];
     s->offset = scale[1];
+    s->scale = scale[2];
 done:
     return status;
 }

@@ -15,7 +15,8 @@ struct rating_params {
     int64_t grid;
 };
 
-/* What is known of one asker: items ascending, and their ratings less the offset. Borrowed. */
+/* What is known of one asker: items ascending, and their ratings less the offset, over the scale.
+ * Borrowed. */
 struct rating_row {
     int32_t n;
     const int32_t *item;
@@ -23,8 +24,10 @@ struct rating_row {
 };
 
 /*
- * Rows: item [q, 1, …], user [p, b, …] of params->factors numbers, then one that is the offset of
- * all predictions: a state is a user row with offset + b. What follows is the kind's own.
+ * Rows: item [q, 1, …], user [p, b, …] of params->factors numbers, then one that all predictions
+ * share; what follows is the kind's own. Ratings are learnt in units of their spread, so that the
+ * same learning rate and regularisation fit stars and percents: r̂ = offset + scale · (user · item),
+ * and a state is a user row times scale with the offset added to b.
  */
 struct rating {
     const struct rating_params *params;
@@ -32,6 +35,7 @@ struct rating {
     struct factors f;
     double mean;   /* of the ratings */
     double offset; /* what the factors do not predict */
+    double scale;  /* standard deviation of the ratings, 1 if that is 0 */
 };
 
 struct rating_kind {

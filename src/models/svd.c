@@ -2,11 +2,13 @@
  * svd: biased matrix factorization of ratings (Funk 2006; Koren, Bell, Volinsky 2009,
  * doi:10.1109/MC.2009.263). Over the ratings r of users u and items i:
  *
- *   L = Σ (r - r̂_ui)² + reg·(b_u² + b_i² + ‖p_u‖² + ‖q_i‖²),   r̂_ui = μ + b_u + b_i + p_u · q_i
+ *   L = Σ ((r - r̂_ui)/σ)² + reg·(b_u² + b_i² + ‖p_u‖² + ‖q_i‖²),
+ *   r̂_ui = μ + σ·(b_u + b_i + p_u · q_i)
  *
- * by stochastic gradient descent over a grid of stripes (solve/grid.h). The last step solves each
- * user's row exactly on the items as they are, least squares with reg·n: so does fold-in, so that a
- * stranger with a user's history gets that user's row bit for bit.
+ * with μ and σ, the mean and standard deviation of all ratings, by stochastic gradient descent over
+ * a grid of stripes (solve/grid.h). The last step solves each user's row exactly on the items as
+ * they are, least squares with reg·n: so does fold-in, so that a stranger with a user's history gets
+ * that user's row bit for bit.
  *
  * Cost: an epoch n steps of 6·factors multiply-adds; the last step and fold-in one row problem
  * (solve/rows.h). Not here: implicit feedback beside the ratings (SVD++), drift over time.
@@ -121,7 +123,7 @@ static akin_status svd_fit(struct model *m, const struct train_view *tv,
 
 /*
  * p and b_u are linear in what the asker's ratings are above μ + b_j: item j adds
- * (r_j - μ - b_j) z_jᵀ A⁻¹ z_i, z = [q, 1]; the reasons sum to b_u + p · q_i.
+ * σ·((r_j - μ)/σ - b_j) z_jᵀ A⁻¹ z_i, z = [q, 1]; the reasons sum to σ·(b_u + p · q_i).
  */
 static akin_status svd_explain(const void *self, const struct query *q, int32_t item,
                                struct reason *out, int32_t max, int32_t *n, struct arena *scratch,
@@ -144,7 +146,8 @@ static akin_status svd_explain(const void *self, const struct query *q, int32_t 
                        problem.room, err));
     for (int32_t j = 0; j < r.n; j++) {
         float target = 1.0f - problem.sys.offset[j];
-        float add = target * s->f.ctx->kern->dot(problem.sys.Z + j * width, v, width);
+        float add =
+            (float)s->scale * target * s->f.ctx->kern->dot(problem.sys.Z + j * width, v, width);
         reason_push(out, max, n, (struct reason){r.item[j], add});
     }
 done:

@@ -23,6 +23,7 @@ R = np.array([
 HAS = R > 0
 REG, K = 0.2, 2
 USERS, ITEMS = R.shape
+MEAN, SPREAD = R[HAS].mean(), R[HAS].std()
 
 
 def parts(x, biases):
@@ -34,14 +35,14 @@ def parts(x, biases):
 
 def predict(x, biases):
     P, Q, b, c = parts(x, biases)
-    return (R[HAS].mean() if biases else 0) + b[:, None] + c[None, :] + P @ Q.T
+    return (MEAN if biases else 0) + SPREAD * (b[:, None] + c[None, :] + P @ Q.T)
 
 
 def loss(x, biases):
     """Value and gradient. A rating's step regularises its own rows, so a row pays once a rating."""
     P, Q, b, c = parts(x, biases)
     n_u, n_i = HAS.sum(1), HAS.sum(0)
-    E = np.where(HAS, predict(x, biases) - R, 0)
+    E = np.where(HAS, predict(x, biases) - R, 0) / SPREAD
     value = (E * E).sum() + REG * ((n_u * ((P * P).sum(1) + b * b)).sum()
                                    + (n_i * ((Q * Q).sum(1) + c * c)).sum())
     grad = [2 * (E @ Q + REG * n_u[:, None] * P), 2 * (E.T @ P + REG * n_i[:, None] * Q)]

@@ -40,7 +40,7 @@ static void reaches_the_optimum(void **state)
     for (int c = 0; c < 4; c++) {
         char params[256];
         snprintf(params, sizeof params,
-                 "{" GOLDEN_PARAMS ",\"epochs\":4000,\"learning_rate\":0.05,\"decay\":0.9985,"
+                 "{" GOLDEN_PARAMS ",\"epochs\":10000,\"learning_rate\":0.05,\"decay\":0.9994,"
                  "\"grid\":%d}",
                  grids[c % 2]);
         struct fitted f = fitted_new(ctx, ds, names[c / 2], params, NULL);
@@ -66,7 +66,7 @@ static double gradient(const struct rating *s, const struct history *h, const fl
     double sum = 0.0;
     for (int32_t e = 0; e < h->n; e++) {
         const float *q = s->f.items + h->item[e] * s->f.k;
-        double miss = (double)h->value[e] - s->offset;
+        double miss = ((double)h->value[e] - s->offset) / s->scale;
         if (s->kind->extra == 2)
             miss -= (double)q[k + 1];
         for (int64_t j = 0; j < width; j++)
@@ -121,7 +121,7 @@ static void reasons_sum_up(void **state)
         float *scores = fitted_scores(&f, &q);
         for (int32_t i = 0; i < GOLDEN_ITEMS; i++) {
             struct reason r[GOLDEN_ITEMS];
-            double sum = s->offset + (double)s->f.items[i * s->f.k + 5];
+            double sum = s->offset + s->scale * (double)s->f.items[i * s->f.k + 5];
             int32_t n = -1;
             assert_int_equal(
                 f.m->cls->scorer.explain(s, &q, i, r, GOLDEN_ITEMS, &n, &scratch, &err), AKIN_OK);
@@ -242,7 +242,7 @@ static void refusals(void **state)
         fitted_free(&f);
         fitted_free(&g);
         static const float rows[16] = {1, 2, 3}, wild[16] = {INFINITY};
-        static const double scale[2] = {3, 3}, bad[2] = {3, (double)NAN};
+        static const double scale[3] = {3, 3, 1}, bad[3] = {3, 3, 0};
         const struct section fine[] = {{"m.users", rows, 0},
                                        {"m.items", rows, sizeof rows},
                                        {"m.scale", scale, sizeof scale},
