@@ -43,16 +43,23 @@ void rng_philox(const uint32_t ctr[4], const uint32_t key[2], uint32_t out[4])
     out[3] = c3;
 }
 
-uint64_t rng_u64(uint64_t seed, enum rng_stream stream, uint64_t index, uint64_t counter)
+void rng_two(uint64_t seed, enum rng_stream stream, uint64_t index, uint64_t pair, uint64_t out[2])
 {
-    uint64_t high = (counter >> 1) | (uint64_t)stream << 56;
+    uint64_t high = pair | (uint64_t)stream << 56;
     uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     uint32_t ctr[4] = {(uint32_t)index, (uint32_t)(index >> 32), (uint32_t)high,
                        (uint32_t)(high >> 32)};
-    uint32_t out[4];
-    rng_philox(ctr, key, out);
-    unsigned half = (unsigned)(counter & 1) * 2;
-    return (uint64_t)out[half] | (uint64_t)out[half + 1] << 32;
+    uint32_t words[4];
+    rng_philox(ctr, key, words);
+    out[0] = (uint64_t)words[0] | (uint64_t)words[1] << 32;
+    out[1] = (uint64_t)words[2] | (uint64_t)words[3] << 32;
+}
+
+uint64_t rng_u64(uint64_t seed, enum rng_stream stream, uint64_t index, uint64_t counter)
+{
+    uint64_t two[2];
+    rng_two(seed, stream, index, counter >> 1, two);
+    return two[counter & 1];
 }
 
 struct rng rng_make(uint64_t seed, enum rng_stream stream, uint64_t index)

@@ -34,6 +34,9 @@ enum rng_stream {
 /* 64 random bits of (seed, stream, index, counter). */
 uint64_t rng_u64(uint64_t seed, enum rng_stream stream, uint64_t index, uint64_t counter);
 
+/* Both draws of a pair of counters, which cost as much as one: 2·pair and 2·pair + 1. */
+void rng_two(uint64_t seed, enum rng_stream stream, uint64_t index, uint64_t pair, uint64_t out[2]);
+
 /* The bare generator: 4 words of (4 words, key). For tests and for draws by the four. */
 void rng_philox(const uint32_t ctr[4], const uint32_t key[2], uint32_t out[4]);
 

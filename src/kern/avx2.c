@@ -82,6 +82,13 @@ static inline float vf_get(vf v, int lane)
 {
     return _mm256_cvtss_f32(_mm256_permutevar8x32_ps(v, _mm256_set1_epi32(lane)));
 }
+/* Lanes 4+4, 2+2, 1+1. */
+static inline float vf_fold(vf v)
+{
+    __m128 a = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)));
+}
 static inline vm vf_less(vf a, vf b)
 {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
@@ -184,6 +191,7 @@ static inline __attribute__((always_inline)) void vf_transpose(vf *m)
 
 #include "kern/body.h"
 #include "kern/body_rows.h"
+#include "kern/body_sgd.h"
 
 /* gemm's tile is under chol */
 #include "kern/body_gemm.h"

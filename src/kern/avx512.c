@@ -81,6 +81,14 @@ static inline float vf_get(vf v, int lane)
 {
     return _mm512_cvtss_f32(_mm512_permutexvar_ps(_mm512_set1_epi32(lane), v));
 }
+/* Lanes 8+8, 4+4, 2+2, 1+1. */
+static inline float vf_fold(vf v)
+{
+    __m256 b = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    __m128 a = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)));
+}
 static inline vm vf_less(vf a, vf b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
@@ -192,6 +200,7 @@ static inline __attribute__((always_inline)) void vf_transpose(vf *m)
 
 #include "kern/body.h"
 #include "kern/body_rows.h"
+#include "kern/body_sgd.h"
 /* gemm's tile is under chol */
 #include "kern/body_gemm.h"
 

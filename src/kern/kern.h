@@ -20,6 +20,27 @@
 
 enum { KERN_PANEL = 16 }; /* columns of a packed panel, on every ISA */
 
+/* One step of stochastic gradient descent: a row of P, one of Q, and what the loss asks for. */
+struct kern_sample {
+    int32_t p, q;
+    union {
+        float target;  /* sgd_ratings */
+        int32_t other; /* sgd_pairs: a second row of Q, not q */
+    } u;
+};
+
+/*
+ * What the steps change: rows of k floats, k a multiple of KERN_PANEL. Per coordinate a step of
+ * size rate along the gradient and a share keep of what was there; rate 0 and keep 1 hold a
+ * coordinate. Vectors (k).
+ */
+struct kern_sgd {
+    int64_t k;
+    float *P, *Q; /* (.., k) row-major */
+    const float *rate_p, *keep_p, *rate_q, *keep_q;
+    const float *floor; /* the least value of a coordinate, NULL = none (sgd_ratings) */
+};
+
 struct kern {
     const char *isa;
 
@@ -100,6 +121,20 @@ struct kern {
     /* out[i] += alpha · x[j] for i = idx[j], j ascending: acc[idx[j]] = fma(alpha, x[j], acc[..]);
      * idx distinct within a call. */
     void (*scatter)(float alpha, const int32_t *idx, const float *x, int64_t n, float *acc);
+
+    /*
+     * Steps of squared error, sample by sample: e = target - dot(p, q), then from the old p and q
+     * p[i] = fma(e·rate_p[i], q[i], keep_p[i]·p[i]), q[i] = fma(e·rate_q[i], p[i], keep_q[i]·q[i]),
+     * either brought up to floor[i] where it is less. Returns Σ (double)e·e in order.
+     */
+    double (*sgd_ratings)(const struct kern_sgd *s, int64_t n, const struct kern_sample *sample);
+    /*
+     * Steps of ln(1 + exp(-x)), x = dot(p, d), d[i] = q[i] - other[i]: z = 1 / (1 + exp(x)), then
+     * from the old rows p[i] = fma(z·rate_p[i], d[i], keep_p[i]·p[i]),
+     * q[i] = fma(z·rate_q[i], p[i], keep_q[i]·q[i]),
+     * other[i] = fma(-(z·rate_q[i]), p[i], keep_q[i]·other[i]). Returns Σ (double)z in order.
+     */
+    double (*sgd_pairs)(const struct kern_sgd *s, int64_t n, const struct kern_sample *sample);
 };
 
 /* Floats that pack() writes. */

@@ -83,6 +83,12 @@ static inline float vf_get(vf v, int lane)
     uint8x16_t bytes = vqtbl1q_u8(vreinterpretq_u8_f32(v), vreinterpretq_u8_u32(at));
     return vgetq_lane_f32(vreinterpretq_f32_u8(bytes), 0);
 }
+/* Lanes 2+2, 1+1. */
+static inline float vf_fold(vf v)
+{
+    float32x2_t a = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+    return vget_lane_f32(a, 0) + vget_lane_f32(a, 1);
+}
 static inline vm vf_less(vf a, vf b)
 {
     return vcltq_f32(a, b);
@@ -179,6 +185,7 @@ static inline __attribute__((always_inline)) void vf_transpose(vf *m)
 
 #include "kern/body.h"
 #include "kern/body_rows.h"
+#include "kern/body_sgd.h"
 
 /* gemm's tile is under chol */
 #include "kern/body_gemm.h"

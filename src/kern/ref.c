@@ -10,15 +10,20 @@
 
 #include <math.h>
 
+static float ref_fold(float *lane)
+{
+    for (int w = 8; w >= 1; w /= 2)
+        for (int j = 0; j < w; j++)
+            lane[j] += lane[j + w];
+    return lane[0];
+}
+
 static float ref_dot(const float *a, const float *b, int64_t n)
 {
     float lane[16] = {0};
     for (int64_t i = 0; i < n; i++)
         lane[i & 15] = fmaf(a[i], b[i], lane[i & 15]);
-    for (int w = 8; w >= 1; w /= 2)
-        for (int j = 0; j < w; j++)
-            lane[j] += lane[j + w];
-    return lane[0];
+    return ref_fold(lane);
 }
 
 static void ref_axpy(float alpha, const float *x, float *y, int64_t n)
@@ -186,6 +191,53 @@ static void ref_scatter(float alpha, const int32_t *idx, const float *x, int64_t
         acc[idx[j]] = fmaf(alpha, x[j], acc[idx[j]]);
 }
 
+/* x·keep + step·y, brought up to the floor. */
+static float ref_step(float step, float y, float keep, float x, const float *floor)
+{
+    float out = fmaf(step, y, keep * x);
+    return floor && out < *floor ? *floor : out;
+}
+
+static double ref_sgd_ratings(const struct kern_sgd *s, int64_t n, const struct kern_sample *sample)
+{
+    double loss = 0.0;
+    for (int64_t r = 0; r < n; r++) {
+        float *p = s->P + sample[r].p * s->k;
+        float *q = s->Q + sample[r].q * s->k;
+        float e = sample[r].u.target - ref_dot(p, q, s->k);
+        for (int64_t i = 0; i < s->k; i++) {
+            const float *floor = s->floor ? s->floor + i : NULL;
+            float old = p[i];
+            p[i] = ref_step(e * s->rate_p[i], q[i], s->keep_p[i], p[i], floor);
+            q[i] = ref_step(e * s->rate_q[i], old, s->keep_q[i], q[i], floor);
+        }
+        loss += (double)e * (double)e;
+    }
+    return loss;
+}
+
+static double ref_sgd_pairs(const struct kern_sgd *s, int64_t n, const struct kern_sample *sample)
+{
+    double loss = 0.0;
+    for (int64_t r = 0; r < n; r++) {
+        float *p = s->P + sample[r].p * s->k;
+        float *q = s->Q + sample[r].q * s->k;
+        float *o = s->Q + sample[r].u.other * s->k;
+        float lane[16] = {0};
+        for (int64_t i = 0; i < s->k; i++)
+            lane[i & 15] = fmaf(p[i], q[i] - o[i], lane[i & 15]);
+        float z = 1.0f / (1.0f + kern_expf(ref_fold(lane)));
+        for (int64_t i = 0; i < s->k; i++) {
+            float old = p[i], a = z * s->rate_q[i];
+            p[i] = ref_step(z * s->rate_p[i], q[i] - o[i], s->keep_p[i], old, NULL);
+            q[i] = ref_step(a, old, s->keep_q[i], q[i], NULL);
+            o[i] = ref_step(-a, old, s->keep_q[i], o[i], NULL);
+        }
+        loss += (double)z;
+    }
+    return loss;
+}
+
 const struct kern kern_ref = {
     .isa = "ref",
     .dot = ref_dot,
@@ -205,4 +257,6 @@ const struct kern kern_ref = {
     .vlog = ref_vlog,
     .vtanh = ref_vtanh,
     .scatter = ref_scatter,
+    .sgd_ratings = ref_sgd_ratings,
+    .sgd_pairs = ref_sgd_pairs,
 };

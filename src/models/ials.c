@@ -107,20 +107,6 @@ done:
     return status;
 }
 
-/* Keeps the `max` largest, ties by item. */
-static void reason_push(struct reason *out, int32_t max, int32_t *n, struct reason r)
-{
-    int32_t at = *n;
-    while (at > 0 && (out[at - 1].contribution < r.contribution ||
-                      (out[at - 1].contribution <= r.contribution && out[at - 1].item > r.item)))
-        at--;
-    if (at >= max)
-        return;
-    int32_t last = *n < max ? (*n)++ : max - 1;
-    memmove(out + at + 1, out + at, (size_t)(last - at) * sizeof *out);
-    out[at] = r;
-}
-
 /*
  * The score is linear in the asker's own items (Hu et al. §5): item i adds
  * w_i (1 - b_i) z_iᵀ A⁻¹ z_j. Without biases the reasons sum to the score.
@@ -147,7 +133,7 @@ static akin_status ials_explain(const void *self, const struct query *q, int32_t
         int32_t own = row.item[i];
         float target = s->bias ? 1.0f - s->bias[own] : 1.0f;
         float add = row.weight[i] * target * s->ctx->kern->dot(s->items + own * k, v, k);
-        reason_push(out, max, n, (struct reason){own, add});
+        *n = reason_put(out, max, *n, own, add);
     }
 done:
     return status;

@@ -28,6 +28,9 @@
     X(gfcf) \
     X(turbocf) \
     X(bspm) \
+    X(svd) \
+    X(nmf) \
+    X(bpr) \
     /* the end */
 /* clang-format on */
 

@@ -14,3 +14,6 @@
 {"turbocf", "{\"power\":0.7,\"filter\":\"second\"}"},
 {"turbocf", "{\"user_damping\":1,\"history_damping\":0.5,\"target_damping\":0.5,\"filter\":\"third\"}"},
 {"bspm", "{\"factors\":6,\"solver\":\"rk4\",\"steps\":2,\"merge\":\"late\"}"},
+{"svd", "{\"grid\":5,\"factors\":6,\"epochs\":4}"},
+{"nmf", "{\"grid\":3,\"factors\":5,\"epochs\":4}"},
+{"bpr", "{\"grid\":4,\"negative_exponent\":0.5,\"epochs\":60}"},

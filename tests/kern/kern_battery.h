@@ -334,6 +334,47 @@ static inline void battery_all_residual(struct battery *bat)
         battery_residual(bat, 130, n, 0, (int)(n % 4));
 }
 
+/* variant bit 0: pairs, bit 1: a floor (ratings) */
+static inline void battery_sgd(struct battery *bat, int64_t k, int64_t n, int mode, int variant)
+{
+    enum { ROWS = 7 };
+    float *x[7]; /* P, Q, rates and keeps, floor */
+    for (int i = 0; i < 7; i++)
+        x[i] = battery_matrix(bat, mode, (i < 2 ? ROWS : 1) * k + GUARD);
+    struct kern_sample *sample = malloc((size_t)(n + 1) * sizeof *sample);
+    if (!sample)
+        abort();
+    for (int64_t r = 0; r < n; r++) {
+        uint64_t bits = battery_next(bat);
+        sample[r].p = (int32_t)(bits % ROWS);
+        sample[r].q = (int32_t)((bits >> 16) % ROWS);
+        sample[r].u.target = battery_float(bat, mode);
+        if (variant & 1)
+            sample[r].u.other = (int32_t)((bits >> 32) % ROWS);
+        if (variant & 1 && sample[r].u.other == sample[r].q)
+            sample[r].u.other = (sample[r].q + 1) % ROWS;
+    }
+    const struct kern_sgd s = {k, x[0], x[1], x[2], x[3], x[4], x[5], variant & 2 ? x[6] : NULL};
+    battery_case(bat, variant & 1 ? "sgd_pairs" : "sgd_ratings", k, n * 4 + variant);
+    battery_put_double(bat, variant & 1 ? bat->kern->sgd_pairs(&s, n, sample)
+                                        : bat->kern->sgd_ratings(&s, n, sample));
+    for (int i = 0; i < 2; i++)
+        battery_put(bat, x[i], ROWS * k + GUARD);
+    for (int i = 0; i < 7; i++)
+        free(x[i]);
+    free(sample);
+}
+
+static inline void battery_all_sgd(struct battery *bat)
+{
+    for (int64_t k = 0; k <= 144; k += KERN_PANEL)
+        for (int mode = 0; mode < N_MODES; mode++)
+            for (int variant = 0; variant < 3; variant++) {
+                battery_sgd(bat, k, 1, mode, variant);
+                battery_sgd(bat, k, (k / KERN_PANEL * 5 + mode) % 23, mode, variant);
+            }
+}
+
 /* A positive matrix: scaled rows' products plus the unit matrix, in double, in one order. */
 static inline float *battery_positive(struct battery *bat, int64_t k, int64_t lda)
 {
@@ -449,6 +490,7 @@ static inline void battery_run(const struct kern *kern, uint64_t seed, struct si
     battery_all_gemm(&bat);
     battery_all_triangles(&bat);
     battery_all_residual(&bat);
+    battery_all_sgd(&bat);
     battery_doubles(&bat);
     for (int64_t i = 0; i <= 40; i++) {
         battery_scan(&bat, i % 14, i % 11, i, false);
