@@ -45,6 +45,7 @@ akin_status eclat_first(struct walker *w, const struct candidates *c, const stru
     for (int32_t b = 0; b < n; b++) {
         uint64_t bit = (uint64_t)1 << (b & 63);
         int64_t e = db->ptr[basket[b]], end = db->ptr[basket[b] + 1];
+        ranked_baskets_call(db, r, b);
         for (; e < end && db->rank[e] <= last; e++) {
             int32_t j = w->tally[db->rank[e]];
             if (j > 0)

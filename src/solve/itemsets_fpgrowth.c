@@ -123,6 +123,7 @@ akin_status fp_first(struct walker *w, const struct candidates *c, const struct 
         w->tally[w->list[w->keep[j]]] = j + 1;
     for (int32_t b = 0; b < db->count[r]; b++) {
         int64_t e = db->ptr[basket[b]], end = db->ptr[basket[b] + 1];
+        ranked_baskets_call(db, r, b);
         int32_t n = 0;
         for (; e < end && db->rank[e] < r; e++)
             if (w->tally[db->rank[e]] > 0)

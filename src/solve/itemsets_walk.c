@@ -278,56 +278,76 @@ static int row_order(const void *a, const void *b)
     return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-/* Counts the ranks beside r in its baskets (closed, maximal: also those behind it) into w->tally,
- * lists them, and gives how many. */
-static int32_t class_count(struct walker *w, int32_t r)
+/* Counts the ranks beside r in its baskets (closed, maximal: also those behind it) into w->tally.
+ * Gives how many there were. Noting each at its first touch here would take three times as long. */
+static int64_t class_count(struct walker *w, int32_t r)
 {
     const struct ranked_baskets *db = &w->job->db;
-    bool is_all = w->job->spec.kind == ITEMSET_ALL;
     const int32_t *basket = ranked_baskets_of(db, r);
-    int32_t n = 0;
+    int32_t end_rank = w->job->spec.kind == ITEMSET_ALL ? r : db->n;
+    int32_t *tally = w->tally;
+    int64_t n = 0;
     for (int32_t b = 0; b < db->count[r]; b++) {
-        int64_t e = db->ptr[basket[b]], end = db->ptr[basket[b] + 1];
-        for (; e < end && (db->rank[e] < r || !is_all); e++) {
-            int32_t x = db->rank[e], old = w->tally[x];
-            w->list[n] = x;
-            n += old == 0;
-            w->tally[x] = old + 1;
-        }
+        int64_t begin = db->ptr[basket[b]], end = db->ptr[basket[b] + 1], e = begin;
+        ranked_baskets_call(db, r, b);
+        for (; e < end && db->rank[e] < end_rank; e++)
+            tally[db->rank[e]]++;
+        n += e - begin;
+    }
+    tally[r] = 0;
+    return n;
+}
+
+static void row_take(struct walker *w, int32_t rank, int32_t *n)
+{
+    int32_t count = w->tally[rank];
+    w->tally[rank] = 0;
+    if (count < w->job->spec.min_count)
+        return;
+    w->list[*n] = rank;
+    w->count[(*n)++] = count;
+}
+
+/* The frequent ones of them into w->list and w->count; w->tally is 0 again. */
+static int32_t class_find(struct walker *w, int32_t r)
+{
+    const struct ranked_baskets *db = &w->job->db;
+    int32_t end_rank = w->job->spec.kind == ITEMSET_ALL ? r : db->n, n = 0;
+    int64_t seen = class_count(w, r);
+    if (seen > end_rank / 8) {
+        for (int32_t x = 0; x < end_rank; x++)
+            row_take(w, x, &n);
+        return n;
+    }
+    for (int32_t b = 0; b < db->count[r]; b++) {
+        int32_t at = ranked_baskets_of(db, r)[b];
+        for (int64_t e = db->ptr[at]; e < db->ptr[at + 1] && db->rank[e] < end_rank; e++)
+            row_take(w, db->rank[e], &n);
     }
     return n;
 }
 
-/* Of the n ranks listed those that are frequent beside r, in the order of a class: what only
- * subsumes first, then by count, so that small sets are split first. */
-static akin_status class_rows(struct walker *w, int32_t r, int32_t n, struct candidates *c,
-                              akin_error *err)
+/* Those in the order of a class: what only subsumes first, then by count, so that small sets are
+ * split first. */
+static akin_status class_rows(struct walker *w, int32_t r, struct candidates *c, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct ranked_baskets *db = &w->job->db;
     struct pile_mark mark = pile_mark(&w->pile);
+    int32_t n = class_find(w, r), before = 0;
     struct row *rows = pile_alloc(&w->pile, n, sizeof *rows, err);
-    int32_t kept = 0, before = 0;
     if (!rows)
         AKIN_TRY(AKIN_E_MEMORY);
     for (int32_t i = 0; i < n; i++) {
-        int32_t x = w->list[i], count = w->tally[x];
-        w->tally[x] = 0;
-        if (x == r || count < w->job->spec.min_count)
-            continue;
-        rows[kept++] = (struct row){x < r, count, x};
-        before += x > r;
-        w->count[x] = count;
+        rows[i] = (struct row){w->list[i] < r, w->count[i], w->list[i]};
+        before += w->list[i] > r;
     }
-    qsort(rows, (size_t)kept, sizeof *rows, row_order);
-    for (int32_t i = 0; i < kept; i++) {
+    qsort(rows, (size_t)n, sizeof *rows, row_order);
+    for (int32_t i = 0; i < n; i++) {
         w->list[i] = rows[i].rank;
-        w->item[i] = db->item[rows[i].rank];
-        w->keep[i] = w->count[rows[i].rank];
+        w->item[i] = w->job->db.item[rows[i].rank];
+        w->count[i] = rows[i].count;
     }
-    if (kept > 0)
-        memcpy(w->count, w->keep, (size_t)kept * sizeof *w->count);
-    *c = (struct candidates){w->item, w->count, before, before, kept};
+    *c = (struct candidates){w->item, w->count, before, before, n};
     pile_release(&w->pile, mark);
 done:
     return status;
@@ -354,7 +374,7 @@ static akin_status class_start(struct walker *w, int32_t r, akin_error *err)
     struct candidates c;
     struct chosen chosen;
     int32_t support = w->job->db.count[r];
-    AKIN_TRY(class_rows(w, r, class_count(w, r), &c, err));
+    AKIN_TRY(class_rows(w, r, &c, err));
     w->prefix[0] = w->job->db.item[r];
     AKIN_TRY(walker_enter(w, &c, 1, support, &chosen, err));
     if (chosen.n == 0)
