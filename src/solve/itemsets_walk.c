@@ -334,6 +334,13 @@ static akin_status class_rows(struct walker *w, int32_t r, struct candidates *c,
     akin_status status = AKIN_OK;
     struct pile_mark mark = pile_mark(&w->pile);
     int32_t n = class_find(w, r), before = 0;
+    *c = (struct candidates){.item = w->item, .count = w->count};
+    for (int32_t i = 0; i < n; i++)
+        if (w->list[i] > r && w->count[i] == w->job->db.count[r]) { /* subsumes all of the class */
+            c->before = c->from = c->n = 1;
+            w->count[0] = w->count[i];
+            goto done;
+        }
     struct row *rows = pile_alloc(&w->pile, n, sizeof *rows, err);
     if (!rows)
         AKIN_TRY(AKIN_E_MEMORY);
@@ -371,10 +378,11 @@ static bool class_wants_tree(const struct walker *w, const struct candidates *c,
 static akin_status class_start(struct walker *w, int32_t r, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct candidates c;
+    struct candidates c = {0};
     struct chosen chosen;
     int32_t support = w->job->db.count[r];
-    AKIN_TRY(class_rows(w, r, &c, err));
+    if (w->job->spec.max_length != 1 || w->job->spec.kind != ITEMSET_ALL)
+        AKIN_TRY(class_rows(w, r, &c, err));
     w->prefix[0] = w->job->db.item[r];
     AKIN_TRY(walker_enter(w, &c, 1, support, &chosen, err));
     if (chosen.n == 0)
