@@ -125,8 +125,7 @@ void neighbors_score(const struct neighbors *nb, const struct folded *h, struct 
         neighbors_add(nb, h->item[j], h->x[j], out);
 }
 
-/* Keeps out sorted by contribution descending, then item; the last falls off at max. */
-static int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
+int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
 {
     int32_t at = n;
     while (at > 0 && out[at - 1].contribution < x)

@@ -42,5 +42,8 @@ akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, 
 void neighbors_score(const struct neighbors *nb, const struct folded *h, struct evidence *out);
 int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, int32_t item,
                           double scale, struct reason *out, int32_t max);
+/* Puts a reason among out (n), sorted by contribution descending, then as they came; at max the
+ * last falls off. Returns how many there are. */
+int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x);
 
 #endif
