@@ -22,6 +22,7 @@ import os
 import subprocess
 import tempfile
 
+MODEL = "itemknn"
 RATIO = "ratio:0.2"
 LAST = "leave-last:5"
 
@@ -63,7 +64,7 @@ def measure(akin, train, name, settings):
     if name == "movielens":
         command += ["--positive", "value >= 4"]
     for setting in settings:
-        command += ["--model", "itemknn"]
+        command += ["--model", MODEL]
         for key, value in setting.items():
             command += ["--set", f"{key}={value}"]
     results = json.loads(run(command))["results"]
