@@ -3,14 +3,14 @@
  * these in the basket has that too.
  *
  * A basket is all of a user's positives, or, with gap_seconds, each run of them without a longer
- * pause. A rule A → i: n(A ∪ i) baskets hold both, at least min_support of them and min_count;
- * confidence n(A ∪ i) / n(A), lift that over n(i) / N. An asker's score of i: over the rules whose
- * antecedent lies in the basket and i does not, the best value, or their sum.
+ * pause. A rule A → i: n(A ∪ i) baskets hold both, at least min_support of them; confidence n(A ∪
+ * i) / n(A), lift that over n(i) / N. An asker's score of i: over the rules whose antecedent lies
+ * in the basket and i does not, the best value, or their sum.
  *
- * Cost: fit that of mining itemsets of max_antecedent + 1 items, of which there are at most
- * max_sets: where there would be more, the support is raised until there are not. A request visits
- * the antecedents that lie in the basket. Folding in is that visit: anybody's basket will do. Not
- * done: consequents of several items, the order of a basket.
+ * Cost: fit that of mining itemsets of up to max_antecedent + 1 items, of each length at most
+ * max_sets: where there would be more, the support of that length is raised until there are not. A
+ * request visits the antecedents that lie in the basket. Folding in is that visit: anybody's basket
+ * will do. Not done: consequents of several items, the order of a basket.
  */
 #include "data/baskets.h"
 #include "models/model_impl.h"
@@ -24,7 +24,6 @@ enum { BEST, SUM };
 
 struct rules_params {
     double min_support;
-    int64_t min_count;
     double min_confidence;
     double min_lift;
     int64_t max_antecedent;
@@ -35,10 +34,8 @@ struct rules_params {
 };
 
 static const akin_param rules_rows[] = {
-    PARAM_REAL(struct rules_params, min_support, "0.001", 0, 1e15, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct rules_params, min_support, "2", 0, 1e15, "", AKIN_PARAM_TUNE,
                "baskets that a rule must hold in: below 1 a share of all, else a number"),
-    PARAM_INT(struct rules_params, min_count, "3", 1, 1e9, "baskets", 0,
-              "and at least so many, whatever the share"),
     PARAM_REAL(struct rules_params, min_confidence, "0.02", 0, 1, "", AKIN_PARAM_TUNE,
                "share of the baskets with the antecedent that hold the consequent"),
     PARAM_REAL(struct rules_params, min_lift, "1", 0, 1e12, "", 0,
@@ -50,7 +47,7 @@ static const akin_param rules_rows[] = {
     PARAM_CHOICE(struct rules_params, combine, "sum", "best|sum", AKIN_PARAM_TUNE,
                  "of several rules for one item: the best, or all added up"),
     PARAM_INT(struct rules_params, max_sets, "300000", 1, 2e9, "sets", 0,
-              "where more itemsets are frequent, the support is raised until no more are"),
+              "of each length; where more are frequent, their support is raised until no more are"),
     PARAM_INT(struct rules_params, gap_seconds, "0", 0, 1e10, "seconds", 0,
               "a longer pause between two events of a user begins a new basket; 0 = never"),
 };
@@ -67,45 +64,60 @@ static const struct rules_params *params_of(const struct model *m)
 
 /* ---- Fit ----------------------------------------------------------------------------------- */
 
-/* Are there at most max_sets? */
-static akin_status is_within(akin_ctx *ctx, const struct baskets *b, struct itemset_spec *spec,
-                             int64_t count, bool *is, akin_error *err)
+/* The supports of each length, and how they are found. */
+struct supports {
+    akin_ctx *ctx;
+    const struct baskets *baskets;
+    struct itemset_spec spec;
+    int64_t least[RULE_DEPTH + 2]; /* of spec */
+    int64_t n_sets;                /* of the lengths that are done */
+};
+
+/* Are there at most `most` sets of s->spec.max_length items that lie in `count` baskets? */
+static akin_status is_within(struct supports *s, int64_t count, int64_t most, int64_t *n, bool *is,
+                             akin_error *err)
 {
-    spec->min_count = count;
-    akin_status status =
-        itemsets_mine(ctx, &b->by_basket, &b->by_item, spec, NULL, NULL, NULL, err);
+    struct itemset_stats stats = {0};
+    s->least[s->spec.max_length] = count;
+    s->spec.max_sets = s->n_sets + most;
+    akin_status status = itemsets_mine(s->ctx, &s->baskets->by_basket, &s->baskets->by_item,
+                                       &s->spec, NULL, NULL, &stats, err);
     *is = status == AKIN_OK;
+    *n = stats.n;
     return status == AKIN_E_LIMIT ? AKIN_OK : status;
 }
 
-/*
- * The least count, from spec->min_count on, at which there are at most max_sets. From above: high
- * supports are tried fast.
- */
-static akin_status raise_support(akin_ctx *ctx, const struct baskets *b, struct itemset_spec *spec,
-                                 akin_error *err)
+/* The least count, from that of shorter sets on, at which there are at most `most`. From above:
+ * high supports are tried fast. */
+static akin_status raise_support(struct supports *s, int64_t highest, int64_t most, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int64_t too_low = spec->min_count, enough = 1;
-    bool is;
-    AKIN_TRY(is_within(ctx, b, spec, too_low, &is, err));
-    if (is)
+    int64_t length = s->spec.max_length, n, n_enough = s->n_sets;
+    int64_t asked = s->least[length - 1], too_low = asked, enough = highest + 1;
+    bool is, is_near = false;
+    AKIN_TRY(is_within(s, asked, most, &n, &is, err));
+    if (is) {
+        s->n_sets = n;
         goto done;
-    for (int64_t i = 0; i < b->by_item.n_rows; i++) {
-        int64_t n = b->by_item.ptr[i + 1] - b->by_item.ptr[i];
-        enough = n >= enough ? n + 1 : enough;
     }
-    for (bool is_near = false; enough - too_low > 1;) {
+    while (enough - too_low > 1) {
         int64_t half = enough / 2, mid = too_low + (enough - too_low) / 2;
         int64_t count = !is_near && half > mid ? half : mid;
-        AKIN_TRY(is_within(ctx, b, spec, count, &is, err));
+        AKIN_TRY(is_within(s, count, most, &n, &is, err));
         is_near = is_near || !is;
-        if (is)
+        if (is) {
             enough = count;
-        else
+            n_enough = n;
+        } else {
             too_low = count;
+        }
     }
-    spec->min_count = enough;
+    s->least[length] = enough;
+    s->n_sets = n_enough;
+    log_write(s->ctx, AKIN_LOG_INFO,
+              "rules: more than max_sets=%" PRId64 " sets of %" PRId64 " items lie in %" PRId64
+              " baskets; their support is %" PRId64 " now",
+              most, length, asked, enough);
 done:
     return status;
 }
@@ -115,18 +127,22 @@ static akin_status mine(struct model *m, const struct baskets *b, struct assoc_s
 {
     akin_status status = AKIN_OK;
     const struct rules_params *p = params_of(m);
-    struct itemset_spec spec = {.max_length = p->max_antecedent + 1, .max_sets = p->max_sets};
-    AKIN_TRY(
-        itemsets_min_count(p->min_support, itemsets_baskets(&b->by_basket), &spec.min_count, err));
-    spec.min_count = spec.min_count > p->min_count ? spec.min_count : p->min_count;
-    int64_t asked = spec.min_count;
-    AKIN_TRY(raise_support(m->ctx, b, &spec, err));
-    if (spec.min_count > asked)
-        log_write(m->ctx, AKIN_LOG_INFO,
-                  "rules: more than max_sets=%" PRId64 " itemsets lie in %" PRId64
-                  " baskets; at most so many lie in %" PRId64 ", which is the support now",
-                  p->max_sets, asked, spec.min_count);
-    AKIN_TRY(assoc_sets_mine(m->ctx, &b->by_basket, &b->by_item, &spec, sets, err));
+    struct supports s = {.ctx = m->ctx, .baskets = b};
+    int64_t highest = 0;
+    s.spec.least = s.least;
+    AKIN_TRY(itemsets_min_count(p->min_support, itemsets_baskets(&b->by_basket), &s.least[1], err));
+    for (int64_t i = 0; i < b->by_item.n_rows; i++) {
+        int64_t n = b->by_item.ptr[i + 1] - b->by_item.ptr[i];
+        highest = n > highest ? n : highest;
+        s.n_sets += n >= s.least[1];
+    }
+    highest = highest > s.least[1] ? highest : s.least[1];
+    for (int64_t length = 2; length <= p->max_antecedent + 1; length++) {
+        s.spec.max_length = length;
+        AKIN_TRY(raise_support(&s, highest, p->max_sets, err));
+    }
+    s.spec.max_sets = 0;
+    AKIN_TRY(assoc_sets_mine(m->ctx, &b->by_basket, &b->by_item, &s.spec, sets, err));
 done:
     return status;
 }
@@ -327,10 +343,10 @@ static void rules_estimate(const void *params, int64_t n_users, int64_t n_items,
     double deg = n_users > 0 ? (double)nnz / (double)n_users : 0;
     /* each set: itself, its place in the table, a rule an item and what sorting those takes */
     double per_set = 40 + 4.0 * (double)p->max_antecedent + 60.0 * (double)(p->max_antecedent + 1);
-    *bytes = 4.0 * (double)nnz + per_set * (double)p->max_sets + 48.0 * (double)n_items + 16e6 +
-             (p->gap_seconds > 0 ? 32.0 * (double)nnz : 0);
+    *bytes = 4.0 * (double)nnz + per_set * (double)(p->max_sets * p->max_antecedent) +
+             48.0 * (double)n_items + 16e6 + (p->gap_seconds > 0 ? 32.0 * (double)nnz : 0);
     /* pairs are counted anew at each support tried */
-    *flops = 20 * deg * (double)nnz + 2000.0 * (double)p->max_sets;
+    *flops = 20 * deg * (double)nnz + 2000.0 * (double)(p->max_sets * p->max_antecedent);
 }
 
 const struct model_class model_rules = {

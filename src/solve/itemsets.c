@@ -216,9 +216,15 @@ static akin_status check(const struct csr *by_basket, const struct itemset_spec 
                          akin_error *err)
 {
     akin_status status = AKIN_OK;
-    if (spec->min_count < 1)
+    if (spec->least && (spec->kind != ITEMSET_ALL || spec->max_length < 1))
+        AKIN_FAIL(AKIN_E_ARG, "itemsets: supports by length are for all sets up to a max_length");
+    if (least_of(spec, 1) < 1)
         AKIN_FAIL(AKIN_E_ARG, "itemsets: min_count=%" PRId64 " (must be 1 or more)",
-                  spec->min_count);
+                  least_of(spec, 1));
+    for (int64_t n = 2; spec->least && n <= spec->max_length; n++)
+        if (spec->least[n] < spec->least[n - 1])
+            AKIN_FAIL(AKIN_E_ARG,
+                      "itemsets: the support of %" PRId64 " items is below that of less", n);
     if (spec->kind != ITEMSET_ALL && spec->method == ITEMSET_FPGROWTH)
         AKIN_FAIL(AKIN_E_ARG, "itemsets: method=fpgrowth finds all sets; closed and maximal ones "
                               "are found by eclat (method=auto)");
@@ -241,7 +247,7 @@ akin_status itemsets_mine(akin_ctx *ctx, const struct csr *by_basket, const stru
                            .db = {.by_item = by_item},
                            .held_most = (int64_t)WAIT_BYTES * workers};
     AKIN_TRY(check(by_basket, spec, err));
-    AKIN_TRY(rank_items(ctx, by_item, spec->min_count, &job.db, err));
+    AKIN_TRY(rank_items(ctx, by_item, least_of(spec, 1), &job.db, err));
     AKIN_TRY(rank_baskets(ctx, by_basket->n_rows, &job.db, err));
     AKIN_TRY(blocks_cut(&job, err));
     MEM_ZERO(ctx, job.seats, workers);
@@ -261,7 +267,7 @@ done:
                   "itemsets: no memory left for sets of %" PRId64
                   " baskets and more: raise min_support, set max_length, take fewer threads, or "
                   "allow more (--memory)",
-                  spec->min_count);
+                  least_of(spec, 1));
     return status;
 }
 

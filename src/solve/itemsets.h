@@ -30,6 +30,8 @@ struct itemset_spec {
     int64_t max_length; /* items of a set; 0 = any. Longer ones are left out: which sets are closed
                            or maximal does not depend on it */
     int64_t max_sets;   /* more than these is E_LIMIT; 0 = any number */
+    /* (max_length + 1) instead of min_count, by length, never falling; ITEMSET_ALL; or NULL */
+    const int64_t *least;
 };
 
 enum { ITEMSET_LENGTHS = 64 };

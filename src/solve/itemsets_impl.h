@@ -128,6 +128,14 @@ akin_status fp_first(struct walker *w, const struct candidates *c, const struct 
                      int32_t r, akin_error *err);
 akin_status fp_extend(struct walker *w, int32_t k, akin_error *err);
 
+/* Baskets that a set of so many items must lie in. */
+static inline int64_t least_of(const struct itemset_spec *spec, int64_t length)
+{
+    if (!spec->least)
+        return spec->min_count;
+    return spec->least[length < spec->max_length ? length : spec->max_length];
+}
+
 /* Baskets of rank r. */
 static inline const int32_t *ranked_baskets_of(const struct ranked_baskets *db, int32_t r)
 {

@@ -102,7 +102,7 @@ static akin_status too_many(const struct mine_job *job, akin_error *err)
     return error_set(err, AKIN_E_LIMIT, __FILE__, __LINE__,
                      "itemsets: more than %" PRId64 " lie in %" PRId64
                      " baskets or more: raise min_support, set max_length, or raise max_sets",
-                     job->spec.max_sets, job->spec.min_count);
+                     job->spec.max_sets, least_of(&job->spec, 1));
 }
 
 akin_status walker_tell(struct walker *w, akin_error *err)
@@ -159,7 +159,7 @@ done:
 static bool choose(struct walker *w, const struct candidates *c, int32_t length, int32_t support,
                    struct chosen *out)
 {
-    int32_t least = (int32_t)w->job->spec.min_count, n = 0;
+    int32_t least = (int32_t)least_of(&w->job->spec, length + 1), n = 0;
     bool is_all = w->job->spec.kind == ITEMSET_ALL;
     out->length = length;
     for (int32_t j = 0; j < c->before; j++) {
@@ -182,11 +182,12 @@ static bool choose(struct walker *w, const struct candidates *c, int32_t length,
 }
 
 /* Where p items are in all baskets of a prefix, all their subsets are sets: too many to begin? */
-static bool is_hopeless(const struct itemset_spec *spec, int32_t length, int32_t p)
+static bool is_hopeless(const struct itemset_spec *spec, int32_t length, int32_t support, int32_t p)
 {
     double subsets = 1, sum = 1;
     for (int32_t i = 1; i <= p && sum <= (double)spec->max_sets; i++) {
-        if (spec->max_length > 0 && length + i > spec->max_length)
+        if ((spec->max_length > 0 && length + i > spec->max_length) ||
+            support < least_of(spec, length + i))
             break;
         subsets = subsets * (p - i + 1) / i;
         sum += subsets;
@@ -206,7 +207,7 @@ static akin_status enter_all(struct walker *w, const struct candidates *c, int32
         int32_t sure = 0;
         for (int32_t j = 0; j < out->n; j++)
             sure += c->count[w->keep[j]] == support;
-        if (sure >= SURE_ROWS && is_hopeless(spec, out->length, sure))
+        if (sure >= SURE_ROWS && is_hopeless(spec, out->length, support, sure))
             AKIN_TRY(too_many(w->job, err));
     }
     if (out->n == 1) { /* nothing to combine it with */
@@ -302,7 +303,7 @@ static void row_take(struct walker *w, int32_t rank, int32_t *n)
 {
     int32_t count = w->tally[rank];
     w->tally[rank] = 0;
-    if (count < w->job->spec.min_count)
+    if (count < least_of(&w->job->spec, 2))
         return;
     w->list[*n] = rank;
     w->count[(*n)++] = count;

@@ -57,8 +57,9 @@ static void world_free(struct world *w)
 
 static bool is_wanted(const struct world *w, const struct itemset_spec *spec, int set)
 {
-    if (set == 0 || w->count[set] < spec->min_count ||
-        (spec->max_length > 0 && __builtin_popcount((unsigned)set) > spec->max_length))
+    int length = __builtin_popcount((unsigned)set);
+    if (set == 0 || (spec->max_length > 0 && length > spec->max_length) ||
+        w->count[set] < (spec->least ? spec->least[length] : spec->min_count))
         return false;
     for (int i = 0; i < w->n_items && spec->kind != ITEMSET_ALL; i++) {
         int more = w->count[set | 1 << i];
@@ -211,6 +212,13 @@ static void equals_counting(void **state)
                                             1 + (int64_t)rng_below(&rng, 4),
                                             (int64_t)rng_below(&rng, 5), 0};
                 if (kind == ITEMSET_ALL || method != ITEMSET_FPGROWTH)
+                    check_sets(&w, &spec);
+                int64_t least[5] = {0, 1};
+                for (int n = 2; n < 5; n++)
+                    least[n] = least[n - 1] + (int64_t)rng_below(&rng, 3);
+                spec =
+                    (struct itemset_spec){.method = spec.method, .max_length = 4, .least = least};
+                if (kind == ITEMSET_ALL)
                     check_sets(&w, &spec);
             }
         check_rules(&w, &rng);

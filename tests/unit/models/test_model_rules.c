@@ -39,7 +39,7 @@ static struct fitted golden_fit(akin_ctx *ctx, struct dataset *ds, int longest, 
 {
     char params[256];
     snprintf(params, sizeof params,
-             "{\"min_support\":1,\"min_count\":3,\"min_confidence\":0.25,\"min_lift\":1,"
+             "{\"min_support\":3,\"min_confidence\":0.25,\"min_lift\":1,"
              "\"max_antecedent\":%d,\"score\":\"%s\",\"combine\":\"%s\"}",
              longest, is_lift ? "lift" : "confidence", is_sum ? "sum" : "best");
     return fitted_new(ctx, ds, "rules", params, NULL);
@@ -121,7 +121,8 @@ static void by_hand(void **state)
     struct dataset *ds = fix_dataset(ctx, rows, n, 0, NULL);
     int32_t bread = fix_item(ds, "bread"), butter = fix_item(ds, "butter");
     int32_t jam = fix_item(ds, "jam"), salt = fix_item(ds, "salt");
-    struct fitted f = fitted_new(ctx, ds, "rules", "{\"min_count\":3,\"combine\":\"best\"}", NULL);
+    struct fitted f =
+        fitted_new(ctx, ds, "rules", "{\"min_support\":3,\"combine\":\"best\"}", NULL);
     /* twice the same, of other weights, and one that is no positive */
     int32_t basket[] = {butter, bread, butter, salt};
     float weight[] = {1, 2.5F, .5F, 0};
@@ -153,15 +154,16 @@ static void by_hand(void **state)
     dataset_free(ds);
 }
 
-static int64_t count_sets(const struct fitted *f, int64_t min_count)
+/* Sets of `length` items in `least` baskets. */
+static int64_t count_sets(const struct fitted *f, int64_t least, int64_t length)
 {
     akin_error err;
     struct itemset_stats stats;
-    const struct itemset_spec spec = {.min_count = min_count, .max_length = 3};
+    const struct itemset_spec spec = {.min_count = least, .max_length = length};
     assert_int_equal(
         itemsets_mine(f->ctx, &f->tv.by_user, &f->tv.by_item, &spec, NULL, NULL, &stats, &err),
         AKIN_OK);
-    return stats.n;
+    return stats.by_length[length];
 }
 
 static float *all_scores(struct fitted *f)
@@ -178,27 +180,48 @@ static float *all_scores(struct fitted *f)
     return out;
 }
 
-/* The support is raised to the least one that gives at most max_sets: nothing else changes. */
+/* The support of pairs, and that of triples, is raised to the least one that gives at most
+ * max_sets: rules of one item are those of a model of pairs with that support; longer ones as
+ * scarce. */
 static void support_is_raised(void **state)
 {
     akin_ctx *ctx = *state;
     struct dataset *ds = shop(ctx);
     for (int64_t most = 1; most <= 4000; most *= 4) {
         char params[128];
-        snprintf(params, sizeof params, "{\"min_count\":2,\"max_sets\":%lld}", (long long)most);
+        snprintf(params, sizeof params, "{\"max_antecedent\":1,\"max_sets\":%lld}",
+                 (long long)most);
         struct fitted f = fitted_new(ctx, ds, "rules", params, NULL);
-        int64_t count = 2;
-        while (count_sets(&f, count) > most)
-            count++;
+        int64_t pairs = 2;
+        while (count_sets(&f, pairs, 2) > most)
+            pairs++;
         float *raised = all_scores(&f);
         fitted_free(&f);
-        snprintf(params, sizeof params, "{\"min_count\":%lld}", (long long)count);
+        snprintf(params, sizeof params, "{\"max_antecedent\":1,\"min_support\":%lld}",
+                 (long long)pairs);
         f = fitted_new(ctx, ds, "rules", params, NULL);
         float *same = all_scores(&f);
         assert_memory_equal(same, raised, (size_t)(ds->users.n * ds->items.n) * sizeof *same);
+        int64_t triples = pairs;
+        while (count_sets(&f, triples, 3) > most)
+            triples++;
+        fitted_free(&f);
         free(same);
         free(raised);
+        /* where triples need no more than pairs, one support does for both */
+        if (triples > pairs)
+            continue;
+        snprintf(params, sizeof params, "{\"max_sets\":%lld}", (long long)most);
+        f = fitted_new(ctx, ds, "rules", params, NULL);
+        raised = all_scores(&f);
         fitted_free(&f);
+        snprintf(params, sizeof params, "{\"min_support\":%lld}", (long long)pairs);
+        f = fitted_new(ctx, ds, "rules", params, NULL);
+        same = all_scores(&f);
+        assert_memory_equal(same, raised, (size_t)(ds->users.n * ds->items.n) * sizeof *same);
+        fitted_free(&f);
+        free(same);
+        free(raised);
     }
     dataset_free(ds);
 }
@@ -209,8 +232,8 @@ static void threads_memory_gaps(void **state)
     akin_error err = {0};
     struct fitted f;
     struct dataset *ds = shop(ctx);
-    assert_threads_agree(shop, "rules", "{\"min_count\":2,\"max_antecedent\":3}");
-    assert_threads_agree(shop, "rules", "{\"gap_seconds\":72000,\"min_count\":1}");
+    assert_threads_agree(shop, "rules", "{\"min_support\":2,\"max_antecedent\":3}");
+    assert_threads_agree(shop, "rules", "{\"gap_seconds\":72000,\"min_support\":1}");
     assert_survives_no_memory(ds, ctx, "rules", "{\"gap_seconds\":7200,\"max_sets\":50}");
     dataset_free(ds);
     ds = fix_random(ctx, 3, 100, 20, 30, 0);
