@@ -8,6 +8,7 @@ synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and mat
 """
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -120,7 +121,28 @@ def gowalla(root, akin):
     open(f"{out}/done", "w").close()
 
 
+def baskets(root, akin):
+    """The sets on which itemset miners are compared, as datasets."""
+    out, source = f"{root}/baskets", os.environ.get("AKIN_DATA", "") + "/baskets"
+    if os.path.exists(f"{out}/done"):
+        return
+    if not os.path.exists(f"{source}/retail.dat"):
+        print("bench: no baskets under $AKIN_DATA: their workloads are left out", file=sys.stderr)
+        return
+    os.makedirs(out, exist_ok=True)
+    for name in ("retail", "T10I4D100K", "BMS1"):
+        shutil.copy(f"{source}/{name}.dat", f"{out}/{name}.dat")
+        subprocess.run(
+            [akin, "prepare", f"{source}/{name}.dat", "--format", "basket", "-o"]
+            + [f"{out}/{name}.akin", "--quiet"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    open(f"{out}/done", "w").close()
+
+
 if __name__ == "__main__":
     synth(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     films(sys.argv[1], sys.argv[3])
     gowalla(sys.argv[1], sys.argv[3])
+    baskets(sys.argv[1], sys.argv[3])

@@ -460,6 +460,47 @@ def serve(o):
     )
 
 
+ITEMSETS = {"retail": (0.001, 0.0005, 0.0001), "T10I4D100K": (0.001, 0.0002), "BMS1": (0.0006,)}
+
+
+def itemsets(o):
+    """One thread each: pyfim has no more."""
+    for data, supports in ITEMSETS.items():
+        path = f"{o.data}/baskets/{data}"
+        for support in supports:
+            for is_list in (False, True):
+                yield {
+                    "name": f"itemsets-{'list' if is_list else 'count'}-{data}-{support:g}",
+                    "what": f"frequent itemsets {'listed' if is_list else 'counted'}, {data} at"
+                    f" {support:.2%}, one thread",
+                    "unit": "s",
+                    "needs": [f"{path}.akin", f"{path}.dat"],
+                    "contenders": [
+                        akin(
+                            method,
+                            [f"{o.build}/bench/bench_itemsets", f"{path}.akin", str(support)]
+                            + ["--method", method, "--list", str(int(is_list)), "--rounds", "1"],
+                            "seconds",
+                        )
+                        for method in ("eclat", "fpgrowth")
+                    ]
+                    + [
+                        peer(
+                            o,
+                            f"pyfim {method}",
+                            "itemsets",
+                            path=f"{path}.dat",
+                            support=support,
+                            method=method,
+                            list=is_list,
+                        )
+                        for method in ("eclat", "fpgrowth")
+                    ],
+                }
+
+
 def all_workloads(o):
-    for group in (ingest, itemknn, linear, svd, ials, objective, recommend, evaluate, index, serve):
+    groups = [ingest, itemsets, itemknn, linear, svd,
+              ials, objective, recommend, evaluate, index, serve]
+    for group in groups:
         yield from group(o)

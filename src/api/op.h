@@ -31,6 +31,7 @@ extern const struct op op_train, op_evaluate;
 extern const struct op op_recommend, op_similar, op_segment, op_predict;
 extern const struct op op_demo, op_report, op_run, op_plan, op_models, op_params, op_doctor;
 extern const struct op op_serve, op_keys, op_store;
+extern const struct op op_itemsets, op_rules;
 
 /* Fills `out` from the keys that belong to group `g` of the operation. */
 akin_status op_parse(struct op_call *call, size_t g, void *out, akin_error *err);

@@ -33,6 +33,10 @@ bool help_completion(FILE *out, const char *shell);
 /* render.c: a result for people. */
 void render_result(FILE *out, const char *op, const json_t *result);
 
+/* render_sets.c */
+void render_itemsets(FILE *out, const json_t *result);
+void render_rules(FILE *out, const json_t *result);
+
 /* progress.c */
 struct progress_view {
     bool is_tty;

@@ -80,6 +80,7 @@ static int print_result(const struct session *s, const akin_op *op, const char *
     json_t *json = json_loads(text, 0, NULL);
     const json_t *rows = json_object_get(json, "rows");
     bool is_streamed = rows && json_object_get(json, "lists") && !json_object_get(json, "sinks");
+    is_streamed = is_streamed || json_is_true(json_object_get(json, "printed"));
     if (is_streamed || (strcmp(op->name, "predict") == 0)) {
         if (!s->globals.quiet && json_object_get(json, "output"))
             fprintf(stderr, "akin: wrote %s\n", json_string_value(json_object_get(json, "output")));

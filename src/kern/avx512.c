@@ -206,6 +206,13 @@ static inline __attribute__((always_inline)) void vf_transpose(vf *m)
 
 #include "kern/body_chol.h"
 
+#define BITS_TARGET __attribute__((target("bmi2")))
+BITS_TARGET static inline uint64_t bits_extract(uint64_t x, uint64_t mask)
+{
+    return _pext_u64(x, mask);
+}
+#include "kern/body_bits.h"
+
 static int32_t dot_u8s8(const uint8_t *a, const int8_t *b, int64_t n)
 {
     __m512i sum = _mm512_setzero_si512();

@@ -249,7 +249,7 @@ static void vtanh(const float *x, float *y, int64_t n)
     {                                                                                              \
         .isa = name, .dot = dot, .axpy = axpy, .scale = scale, .dot64 = dot64, .pack = pack,       \
         .gemm = gemm, .syrk = syrk, .residual = residual, .chol = chol, .chol_solve = chol_solve,  \
-        .dot_u8s8 = byte_dot, .scan_u8s8 = byte_scan, .scan_above = scan_above, .vexp = vexp,      \
-        .vlog = vlog, .vtanh = vtanh, .scatter = scatter, .sgd_ratings = sgd_ratings,              \
-        .sgd_pairs = sgd_pairs,                                                                    \
+        .dot_u8s8 = byte_dot, .scan_u8s8 = byte_scan, .scan_above = scan_above,                    \
+        .bits_meet = bits_meet, .bits_pick = bits_pick, .vexp = vexp, .vlog = vlog,                \
+        .vtanh = vtanh, .scatter = scatter, .sgd_ratings = sgd_ratings, .sgd_pairs = sgd_pairs,    \
     }

@@ -25,7 +25,8 @@ static const struct kern *find_ref(void)
 #if KERN_X86
 static const struct kern *find_avx2(void)
 {
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("bmi2"))
         return &kern_avx2;
     return NULL;
 }

@@ -113,6 +113,15 @@ struct kern {
      */
     int64_t (*scan_above)(const float *x, int64_t n, float bound, int32_t *out);
 
+    /* out[j] = how many bits are set in both a (words) and row j of rows (n, words). Exact. */
+    void (*bits_meet)(int64_t words, int64_t n, const uint64_t *a, const uint64_t *rows,
+                      int32_t *out);
+    /*
+     * The bits of row at which mask is set, one after another from bit 0 of out on; zeros fill its
+     * last word, the ceil(bits of mask / 64)-th. mask, row (words).
+     */
+    void (*bits_pick)(int64_t words, const uint64_t *mask, const uint64_t *row, uint64_t *out);
+
     /* Element-wise, y may be x. Polynomials of kern/math.h; within 2 ulp; exact at 0. */
     void (*vexp)(const float *x, float *y, int64_t n);
     void (*vlog)(const float *x, float *y, int64_t n);

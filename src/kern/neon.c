@@ -192,6 +192,16 @@ static inline __attribute__((always_inline)) void vf_transpose(vf *m)
 
 #include "kern/body_chol.h"
 
+#define BITS_TARGET
+static inline uint64_t bits_extract(uint64_t x, uint64_t mask)
+{
+    uint64_t out = 0;
+    for (int n = 0; mask; mask &= mask - 1, n++)
+        out |= (x >> __builtin_ctzll(mask) & 1) << n;
+    return out;
+}
+#include "kern/body_bits.h"
+
 static int32_t dot_u8s8(const uint8_t *a, const int8_t *b, int64_t n)
 {
     int32x4_t sum = vdupq_n_s32(0);

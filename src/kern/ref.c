@@ -167,6 +167,28 @@ static int64_t ref_scan_above(const float *x, int64_t n, float bound, int32_t *o
     return count;
 }
 
+static void ref_bits_meet(int64_t words, int64_t n, const uint64_t *a, const uint64_t *rows,
+                          int32_t *out)
+{
+    for (int64_t j = 0; j < n; j++) {
+        out[j] = 0;
+        for (int64_t t = 0; t < words; t++)
+            for (uint64_t both = a[t] & rows[j * words + t]; both; both &= both - 1)
+                out[j]++;
+    }
+}
+
+static void ref_bits_pick(int64_t words, const uint64_t *mask, const uint64_t *row, uint64_t *out)
+{
+    int64_t n = 0;
+    for (int64_t t = 0; t < words; t++)
+        for (uint64_t left = mask[t]; left; left &= left - 1, n++) {
+            if (n % 64 == 0)
+                out[n / 64] = 0;
+            out[n / 64] |= (row[t] >> __builtin_ctzll(left) & 1) << n % 64;
+        }
+}
+
 static void ref_vexp(const float *x, float *y, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -253,6 +275,8 @@ const struct kern kern_ref = {
     .dot_u8s8 = ref_dot_u8s8,
     .scan_u8s8 = ref_scan_u8s8,
     .scan_above = ref_scan_above,
+    .bits_meet = ref_bits_meet,
+    .bits_pick = ref_bits_pick,
     .vexp = ref_vexp,
     .vlog = ref_vlog,
     .vtanh = ref_vtanh,

@@ -14,6 +14,7 @@
 #define MODEL_MAP(X) \
     X(popular) \
     X(together) \
+    X(rules) \
     X(itemknn) \
     X(ials) \
     X(markov) \

@@ -15,6 +15,7 @@
  * Cost: fit Σ over baskets of size²; 8 bytes a kept pair; a request adds up top_n numbers an item.
  * Not done: sets of three and more (see `akin itemsets`), order within a basket.
  */
+#include "data/baskets.h"
 #include "models/model_impl.h"
 #include "models/neighbors.h"
 #include "solve/cooc.h"
@@ -46,77 +47,6 @@ struct together {
     const struct model *owner;
     struct neighbors nb;
 };
-
-static const struct together_params *params_of(const struct model *m)
-{
-    return m->params;
-}
-
-/* ---- Baskets ------------------------------------------------------------------------------- */
-
-struct baskets {
-    struct csr by_basket, by_item;
-    bool is_owned; /* else borrowed from the view */
-};
-
-static void baskets_free(akin_ctx *ctx, struct baskets *b)
-{
-    if (!b->is_owned)
-        return;
-    csr_free(ctx, &b->by_basket);
-    csr_free(ctx, &b->by_item);
-}
-
-/* Does event e of a user begin a basket? */
-static bool is_start(const struct histories *h, int64_t e, int64_t first, int64_t gap)
-{
-    return e == first || h->time[e] - h->time[e - 1] > gap;
-}
-
-/* Histories cut at pauses are histories of more users: the same arrays, other pointers. */
-static akin_status cut_histories(akin_ctx *ctx, const struct histories *h, int64_t gap,
-                                 int64_t **ptr, int64_t *n, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t count = 0;
-    for (int64_t u = 0; u < h->n_users; u++)
-        for (int64_t e = h->ptr[u]; e < h->ptr[u + 1]; e++)
-            count += is_start(h, e, h->ptr[u], gap);
-    AKIN_TRY(ctx_check(ctx, err));
-    MEM_NEW(ctx, *ptr, count + 1);
-    *n = 0;
-    for (int64_t u = 0; u < h->n_users; u++)
-        for (int64_t e = h->ptr[u]; e < h->ptr[u + 1]; e++)
-            if (is_start(h, e, h->ptr[u], gap))
-                (*ptr)[(*n)++] = e;
-    (*ptr)[count] = h->ptr[h->n_users];
-done:
-    return status;
-}
-
-static akin_status baskets_make(const struct model *m, const struct train_view *tv,
-                                struct baskets *out, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    akin_ctx *ctx = m->ctx;
-    int64_t gap = params_of(m)->gap_seconds;
-    int64_t *ptr = NULL;
-    *out = (struct baskets){tv->by_user, tv->by_item, false};
-    if (gap == 0 || tv->ds->n_events == 0)
-        goto done;
-    if (tv->ds->time_kind != TIME_UNIX)
-        AKIN_FAIL(AKIN_E_INPUT, "together: gap_seconds needs the times of events; this data has %s",
-                  tv->ds->time_kind == TIME_NONE ? "none" : "only their order");
-    *out = (struct baskets){.is_owned = true};
-    struct histories cut = tv->hist; /* arrays borrowed */
-    AKIN_TRY(cut_histories(ctx, &tv->hist, gap, &ptr, &cut.n_users, err));
-    cut.ptr = ptr;
-    AKIN_TRY(histories_matrix(ctx, &cut, tv->ds->items.n, &out->by_basket, err));
-    AKIN_TRY(csr_transpose(ctx, &out->by_basket, &out->by_item, err));
-done:
-    mem_free(ctx, ptr);
-    return status;
-}
 
 /* ---- Measures ------------------------------------------------------------------------------ */
 
@@ -164,7 +94,7 @@ static akin_status together_fit(struct model *m, const struct train_view *tv,
     struct csr rows = {0};
     struct fit f = {.p = m->params};
     self->owner = m;
-    AKIN_TRY(baskets_make(m, tv, &b, err));
+    AKIN_TRY(baskets_make(tv, f.p->gap_seconds, &b, err));
     for (int64_t r = 0; r < b.by_basket.n_rows; r++)
         f.n_baskets += b.by_basket.ptr[r + 1] > b.by_basket.ptr[r];
     f.item_ptr = b.by_item.ptr;

@@ -238,6 +238,42 @@ static inline void battery_scan(struct battery *bat, int64_t m, int64_t n, int64
     free(hits);
 }
 
+/* Words of all ones, of none and of any bits; rows that share much with a and rows that do not. */
+static inline void battery_bit_rows(struct battery *bat, int64_t words, int64_t n)
+{
+    uint64_t *a = malloc((size_t)(words + 1) * sizeof *a);
+    uint64_t *rows = malloc((size_t)(words * n + 1) * sizeof *rows);
+    uint64_t *picked = malloc((size_t)(words + 1) * sizeof *picked);
+    int32_t *out = malloc((size_t)(n + 1) * sizeof *out);
+    if (!a || !rows || !picked || !out)
+        abort();
+    for (int64_t t = 0; t < words; t++) {
+        uint64_t r = battery_next(bat) % 8;
+        a[t] = r == 0 ? 0 : r == 1 ? UINT64_MAX : r < 4 ? (uint64_t)1 << r * 21 : battery_next(bat);
+    }
+    for (int64_t t = 0; t < words * n; t++)
+        rows[t] = battery_next(bat) | (t % 3 ? 0 : battery_next(bat));
+    out[n] = -7;
+    battery_case(bat, "bits_meet", words, n);
+    bat->kern->bits_meet(words, n, a, rows, out);
+    for (int64_t j = 0; j <= n; j++)
+        battery_word(bat, (uint32_t)out[j]);
+    battery_case(bat, "bits_pick", words, n);
+    for (int64_t j = 0; j < n; j++) {
+        for (int64_t t = 0; t <= words; t++)
+            picked[t] = 0x5a5a5a5a5a5a5a5aU;
+        bat->kern->bits_pick(words, a, rows + j * words, picked);
+        for (int64_t t = 0; t <= words; t++) {
+            battery_word(bat, (uint32_t)picked[t]);
+            battery_word(bat, (uint32_t)(picked[t] >> 32));
+        }
+    }
+    free(a);
+    free(rows);
+    free(picked);
+    free(out);
+}
+
 static inline float *battery_matrix(struct battery *bat, int mode, int64_t n)
 {
     float *x = malloc((size_t)(n + 1) * sizeof *x);
@@ -496,6 +532,9 @@ static inline void battery_run(const struct kern *kern, uint64_t seed, struct si
         battery_scan(&bat, i % 14, i % 11, i, false);
         battery_scan(&bat, 1, i, 16, false);
     }
+    for (int64_t words = 0; words <= 20; words++)
+        for (int64_t n = 0; n <= 9; n++)
+            battery_bit_rows(&bat, words, n);
     battery_scan(&bat, 20, 13, 17, true);
     battery_scan(&bat, 2, 5, 16384, true);
 }
