@@ -96,8 +96,8 @@ float neighbors_sim(const struct neighbors *nb, int32_t j, int32_t i)
     return 0;
 }
 
-akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, bool wants_values,
-                           struct arena *scratch, struct folded *out, akin_error *err)
+akin_status history_known(const struct history *h, int32_t n_items, bool wants_values,
+                          struct arena *scratch, struct folded *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     out->item = arena_alloc(scratch, h->n, sizeof *out->item, err);
@@ -110,7 +110,7 @@ akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, 
                              : history_fold(h, out->item, out->x);
     out->n = 0;
     for (int32_t j = 0; j < n; j++) {
-        if (out->item[j] < 0 || out->item[j] >= nb->n_items)
+        if (out->item[j] < 0 || out->item[j] >= n_items)
             continue;
         out->item[out->n] = out->item[j];
         out->x[out->n++] = out->x[j];
@@ -119,14 +119,19 @@ done:
     return status;
 }
 
+akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, bool wants_values,
+                           struct arena *scratch, struct folded *out, akin_error *err)
+{
+    return history_known(h, nb->n_items, wants_values, scratch, out, err);
+}
+
 void neighbors_score(const struct neighbors *nb, const struct folded *h, struct evidence *out)
 {
     for (int32_t j = 0; j < h->n; j++)
         neighbors_add(nb, h->item[j], h->x[j], out);
 }
 
-/* Keeps out sorted by contribution descending, then item; the last falls off at max. */
-static int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
+int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
 {
     int32_t at = n;
     while (at > 0 && out[at - 1].contribution < x)

@@ -36,8 +36,14 @@ struct folded {
     int32_t *item;
     float *x; /* folded weights, or last values */
 };
+/* The same of a model without rows of neighbours. */
+akin_status history_known(const struct history *h, int32_t n_items, bool wants_values,
+                          struct arena *scratch, struct folded *out, akin_error *err);
 akin_status neighbors_fold(const struct neighbors *nb, const struct history *h, bool wants_values,
                            struct arena *scratch, struct folded *out, akin_error *err);
+/* Keeps out (room for max) sorted by contribution descending, then in the order they came; the last
+ * falls off. Returns the new count. */
+int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float contribution);
 /* All asked for, h.x[j] · s(j → i) summed over j ascending; explained, the terms times scale. */
 void neighbors_score(const struct neighbors *nb, const struct folded *h, struct evidence *out);
 int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, int32_t item,
