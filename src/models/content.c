@@ -297,25 +297,33 @@ done:
     return status;
 }
 
-/* x_i·x_j over what both have, features ascending. */
-static float likeness(const struct csr *x, int32_t i, int32_t j)
+static struct item_state row_of(const struct content *self, int32_t item)
 {
-    int64_t a = x->ptr[i], b = x->ptr[j];
+    const struct csr *x = &self->rows;
+    int64_t at = x->ptr[item];
+    return (struct item_state){(int32_t)(x->ptr[item + 1] - at), x->col + at, x->val + at};
+}
+
+/* x_i·x_j over what both have, features ascending. */
+static float likeness(struct item_state a, struct item_state b)
+{
+    int32_t i = 0, j = 0;
     float sum = 0;
-    while (a < x->ptr[i + 1] && b < x->ptr[j + 1]) {
-        if (x->col[a] == x->col[b])
-            sum += x->val[a++] * x->val[b++];
-        else if (x->col[a] < x->col[b])
-            a++;
+    while (i < a.n && j < b.n) {
+        if (a.index[i] == b.index[j])
+            sum += a.value[i++] * b.value[j++];
+        else if (a.index[i] < b.index[j])
+            i++;
         else
-            b++;
+            j++;
     }
     return sum;
 }
 
-static akin_status content_explain(const void *state, const struct query *q, int32_t item,
-                                   struct reason *out, int32_t max, int32_t *n,
-                                   struct arena *scratch, akin_error *err)
+static akin_status content_explain_state(const void *state, const struct query *q,
+                                         const struct item_state *item, struct reason *out,
+                                         int32_t max, int32_t *n, struct arena *scratch,
+                                         akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct content *self = state;
@@ -323,12 +331,20 @@ static akin_status content_explain(const void *state, const struct query *q, int
     *n = 0;
     AKIN_TRY(profile_of(self, q, scratch, &p, err));
     for (int32_t j = 0; j < p.h.n; j++) {
-        float x = p.h.x[j] * likeness(&self->rows, p.h.item[j], item) * p.scale;
+        float x = p.h.x[j] * likeness(row_of(self, p.h.item[j]), *item) * p.scale;
         if (x > 0)
             *n = reason_put(out, max, *n, p.h.item[j], x);
     }
 done:
     return status;
+}
+
+static akin_status content_explain(const void *state, const struct query *q, int32_t item,
+                                   struct reason *out, int32_t max, int32_t *n,
+                                   struct arena *scratch, akin_error *err)
+{
+    const struct item_state row = row_of(state, item);
+    return content_explain_state(state, q, &row, out, max, n, scratch, err);
 }
 
 /* ---- Items that came later ----------------------------------------------------------------- */
@@ -488,7 +504,8 @@ const struct model_class model_content = {
                .explain = content_explain,
                .similar = content_similar,
                .fold_in_item = content_fold_in_item,
-               .score_states = content_score_states},
+               .score_states = content_score_states,
+               .explain_state = content_explain_state},
     .save = content_save,
     .load = content_load,
     .destroy = content_destroy,

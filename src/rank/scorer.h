@@ -117,15 +117,20 @@ struct scorer_class {
     akin_status (*similar)(const void *self, int32_t item, struct evidence *out,
                            struct arena *scratch, akin_error *err);
     /*
-     * Items that came after the fit, by what is known of them, or NULL both. The state lies in
-     * scratch (n 0: nothing is known that the model goes by) and may be kept; scores of n states
-     * for an asker are those that the items would have had in the fit, UNSCORED for no value.
+     * Items that came after the fit, by what is known of them; NULL all three if it cannot. The
+     * state lies in scratch (n 0: nothing is known that the model goes by) and may be kept; scores
+     * of n states for an asker are those that the items would have had in the fit, UNSCORED for no
+     * value.
      */
     akin_status (*fold_in_item)(const void *self, const struct attributes *a,
                                 struct item_state *out, struct arena *scratch, akin_error *err);
     akin_status (*score_states)(const void *self, const struct query *q,
                                 const struct item_state *items, int32_t n, float *out,
                                 struct arena *scratch, akin_error *err);
+    /* As explain, for such an item. */
+    akin_status (*explain_state)(const void *self, const struct query *q,
+                                 const struct item_state *item, struct reason *out, int32_t max,
+                                 int32_t *n, struct arena *scratch, akin_error *err);
 };
 
 struct scorer {
