@@ -25,6 +25,9 @@ import tempfile
 RATIO = "ratio:0.2"
 LAST = "leave-last:5"
 
+MODEL = "itemknn"
+FIXED = {}  # settings of a set that are not searched
+
 # name: (files under the data directory, reading options, split, is the test a file of its own)
 SETS = {
     "gowalla": ("gowalla/train.txt", ["--format", "adjacency"], RATIO, True),
@@ -48,6 +51,7 @@ def prepare(akin, data, name, folder):
     """What is left of a set once its test part is off; a dataset file."""
     path, options, split, has_test = SETS[name]
     whole, train = f"{folder}/{name}.all.akin", f"{folder}/{name}.akin"
+    options = [option.replace("DATA", data) for option in options]
     run([akin, "prepare", os.path.join(data, path), *options, "-o", whole, "--quiet"])
     if has_test:
         return whole
@@ -63,8 +67,8 @@ def measure(akin, train, name, settings):
     if name == "movielens":
         command += ["--positive", "value >= 4"]
     for setting in settings:
-        command += ["--model", "itemknn"]
-        for key, value in setting.items():
+        command += ["--model", MODEL]
+        for key, value in {**FIXED.get(name, {}), **setting}.items():
             command += ["--set", f"{key}={value}"]
     results = json.loads(run(command))["results"]
     return [(r["metrics"]["ndcg@20"]["value"], r["metrics"]["recall@20"]["value"])

@@ -2,10 +2,10 @@
  * content: items whose attributes are like those of the asker's own (Lops, de Gemmis, Semeraro
  * 2011, doi:10.1007/978-0-387-85820-3_3; Salton, Wong, Yang 1975, doi:10.1145/361219.361220).
  *
- * x_i: the features of item i (data/features.h), each kind g of them of length √w_g (over √Σ w with
- * mean=kinds), and then with mean=whole all of length 1, so that x_i·x_j is the cosine.
- * score(i) = p·x_i / ‖p‖ with p = Σ over the asker's items j of w_j·x_j, w_j the folded weight of
- * j.
+ * x_i: the features of item i (data/features.h), each kind g of them of length √(w_g / Σ w), so
+ * that x_i·x_j is the mean of the kinds' cosines; with mean=whole all of x_i of length 1, so that
+ * it is the cosine of the whole. score(i) = p·x_i / ‖p‖ with p = Σ over the asker's items j of
+ * w_j·x_j, w_j the folded weight of j.
  *
  * p goes through postings (feature → items): an item that shares nothing has no score. Nobody
  * else's events take part; items without events are scored like others, and an item that came
@@ -53,7 +53,7 @@ static const akin_param content_rows[] = {
                "words of more than this share of the items that have words are left out"),
     PARAM_INT(struct content_params, max_words, "200000", 1, 1e8, "words", 0,
               "of more, those of most items are kept"),
-    PARAM_CHOICE(struct content_params, weighting, "tfidf", FEATURE_WEIGHTINGS, AKIN_PARAM_TUNE,
+    PARAM_CHOICE(struct content_params, weighting, "bm25", FEATURE_WEIGHTINGS, AKIN_PARAM_TUNE,
                  "how words weigh"),
     PARAM_REAL(struct content_params, bm25_k1, "1.2", 0, 1e6, "", 0, "bm25: saturation of counts"),
     PARAM_REAL(struct content_params, bm25_b, "0.75", 0, 1, "", 0,
@@ -62,14 +62,14 @@ static const akin_param content_rows[] = {
               "numbers are alike that fall into the same of so many bins of equal counts"),
     PARAM_LIST(struct content_params, columns, NULL, 0,
                "names of the columns of the items to go by, and of texts of events; all if none"),
-    PARAM_CHOICE(struct content_params, mean, "whole", "whole|kinds", AKIN_PARAM_TUNE,
+    PARAM_CHOICE(struct content_params, mean, "kinds", "whole|kinds", AKIN_PARAM_TUNE,
                  "likeness over all features that an item has, or its mean over kinds, 0 for a "
                  "kind that is missing"),
     PARAM_REAL(struct content_params, word_weight, "1", 0, 1e6, "", AKIN_PARAM_TUNE,
                "weight of the words of texts"),
-    PARAM_REAL(struct content_params, category_weight, "1", 0, 1e6, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct content_params, category_weight, "0.25", 0, 1e6, "", AKIN_PARAM_TUNE,
                "weight of categories"),
-    PARAM_REAL(struct content_params, tag_weight, "1", 0, 1e6, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct content_params, tag_weight, "2", 0, 1e6, "", AKIN_PARAM_TUNE,
                "weight of tags"),
     PARAM_REAL(struct content_params, number_weight, "0.1", 0, 1e6, "", AKIN_PARAM_TUNE,
                "weight of numbers"),

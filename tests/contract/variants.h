@@ -4,5 +4,5 @@
 {"ials", "{\"solver\":\"block\",\"block\":8,\"factors\":12,\"reg\":0.1,\"unobserved_weight\":0.1}"},
 {"ials", "{\"biases\":true,\"factors\":6,\"reg\":0.1,\"unobserved_weight\":0.1}"},
 {"ials", "{\"biases\":true,\"solver\":\"block\",\"block\":8,\"factors\":12,\"reg\":0.1,\"unobserved_weight\":0.1}"},
-{"content", "{\"weighting\":\"bm25\",\"ngrams\":2,\"mean\":\"kinds\"}"},
+{"content", "{\"weighting\":\"tfidf\",\"ngrams\":2,\"mean\":\"whole\"}"},
 {"content", "{\"columns\":[\"genre\",\"year\"],\"number_weight\":0.5}"},

@@ -114,7 +114,8 @@ static void of_ones_own(void **state)
 static void near_duplicates(void **state)
 {
     akin_ctx *ctx = *state;
-    static const char *const settings[] = {NULL, "{\"weighting\":\"bm25\"}", "{\"mean\":\"kinds\"}",
+    static const char *const settings[] = {NULL, "{\"weighting\":\"tfidf\"}",
+                                           "{\"mean\":\"whole\"}",
                                            "{\"ngrams\":2,\"number_weight\":1,\"language\":"
                                            "\"none\",\"columns\":[\"genres\",\"year\"]}"};
     for (size_t p = 0; p < sizeof settings / sizeof settings[0]; p++) {
@@ -137,8 +138,10 @@ static void by_hand(void **state)
     akin_ctx *ctx = *state;
     akin_error err;
     struct dataset *ds = shop_data(ctx, 1);
-    struct fitted f =
-        fitted_new(ctx, ds, "content", "{\"category_weight\":2,\"number_weight\":0.5}", NULL);
+    struct fitted f = fitted_new(
+        ctx, ds, "content",
+        "{\"category_weight\":2,\"number_weight\":0.5,\"weighting\":\"tfidf\",\"mean\":\"whole\"}",
+        NULL);
     const double weight[FEATURE_KINDS] = {2, 0.5, 1, 1};
     const struct feature_options o = {.language = WORDS_ENGLISH,
                                       .ngrams = 1,
