@@ -1,5 +1,6 @@
 """Recommending by what things are: from one's own items alone, near duplicates, items nobody has
 touched, and items that are put into the catalogue of a running server."""
+import csv
 import json
 import unittest
 
@@ -49,6 +50,15 @@ class Content(Case):
         items = self.json("similar", self.model, "--item", "a", "-k", 3)["items"]
         self.assertEqual(items[0]["item_id"], "b")
         self.assertGreater(items[0]["score"], 2 * items[1]["score"])
+        near = self.dir / "near.csv"
+        said = self.json("similar", self.model, "--all", "--min-score", items[0]["score"] - 0.01,
+                         "-o", near)
+        self.assertEqual(said, {"items": 8, "rows": 2})
+        with open(near) as f:
+            rows = [(r["item_id"], r["near_id"], r["near_title"]) for r in csv.DictReader(f)]
+        self.assertEqual(rows, [("a", "b", "The black grand piano"), ("b", "a", "Grand piano, black")])
+        self.akin("similar", self.model, "--all", "--item", "a", status=2)
+        self.akin("similar", self.model, "--item", "a", "--min-score", "0.5", status=2)
 
     def test_what_to_give(self):
         events = self.write("plain.csv", "user_id,item_id\nu,1\nv,2\n")
