@@ -189,6 +189,8 @@ static int32_t append(char *out, int32_t size, int32_t most, int32_t code)
 static akin_status emit(struct words *w, const char *word, int32_t size, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    if (w->ngrams == 1)
+        return w->sink(w->arg, word, size, err);
     memmove(w->last + 1, w->last, sizeof w->last - sizeof w->last[0]);
     memcpy(w->last[0].text, word, (size_t)size);
     w->last[0].size = size;
