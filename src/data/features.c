@@ -129,8 +129,8 @@ static akin_status say_texts(struct feature_reader *r, const struct feature_colu
                              const struct attributes *a, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const char *text;
-    int32_t size;
+    const char *text = "";
+    int32_t size = 0;
     for (int64_t n = 0; (col->is_said ? a->said : a->text)(a->arg, col->name, n, &text, &size); n++)
         AKIN_TRY(col->type == COL_TEXT ? words_each(r->words, text, size, say_word, r, err)
                                        : say_category(r, col, text, size, err));

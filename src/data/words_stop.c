@@ -1,9 +1,10 @@
 /*
- * Languages: names of the stemmers, whether an apostrophe ends a word, and stop words: the articles,
- * pronouns, prepositions, conjunctions and auxiliary verbs that say nothing about a thing, in the
- * form that words.c gives every letter.
+ * Languages: names of the stemmers, whether an apostrophe ends a word, and stop words: the
+ * articles, pronouns, prepositions, conjunctions and auxiliary verbs that say nothing about a
+ * thing, in the form that words.c gives every letter.
  *
- * Not done: stop words of the languages with an empty list; there the parameter max_df has to serve.
+ * Not done: stop words of the languages with an empty list; there the parameter max_df has to
+ * serve.
  */
 #include "data/words.h"
 
