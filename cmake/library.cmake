@@ -14,7 +14,7 @@ foreach(lib libakin_static libakin_shared)
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_link_libraries(${lib} PRIVATE akin_flags Threads::Threads PkgConfig::JANSSON
     PkgConfig::YAML PkgConfig::XXHASH PkgConfig::ZSTD PkgConfig::ZLIB PkgConfig::CURL
-    PkgConfig::SQLITE3 PkgConfig::MICROHTTPD PkgConfig::GNUTLS m)
+    PkgConfig::SQLITE3 PkgConfig::MICROHTTPD PkgConfig::GNUTLS PkgConfig::UTF8PROC stemmer m)
   target_include_directories(${lib} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()

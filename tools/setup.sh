@@ -6,7 +6,8 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build make pkg-config libjansson-dev libyaml-dev libxxhash-dev
- libzstd-dev zlib1g-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev"
+ libzstd-dev zlib1g-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev
+ libutf8proc-dev libstemmer-dev"
 tests="libcmocka-dev python3 ca-certificates"
 all="clang-16 clang-format-16 clang-tidy-16 cppcheck libclang-rt-16-dev gcc-aarch64-linux-gnu
  libc6-dev-arm64-cross qemu-user g++ git python3-venv debootstrap chromium"

@@ -27,6 +27,9 @@ import tempfile
 RATIO = "ratio:0.2"
 LAST = "leave-last:5"
 
+MODEL = "itemknn"
+FIXED = {}  # settings of a set that are not searched
+
 # name: (files under the data directory, reading options, split, is the test a file of its own)
 SETS = {
     "gowalla": ("gowalla/train.txt", ["--format", "adjacency"], RATIO, True),
@@ -50,6 +53,7 @@ def prepare(akin, data, name, folder, cleaning):
     """What is left of a set once its test part is off; a dataset file."""
     path, options, split, has_test = SETS[name]
     whole, train = f"{folder}/{name}.all.akin", f"{folder}/{name}.akin"
+    options = [option.replace("DATA", data) for option in options]
     run([akin, "prepare", os.path.join(data, path), *options, *cleaning, "-o", whole,
          "--quiet"])
     if has_test:
@@ -67,7 +71,7 @@ def measure(akin, model, train, name, settings):
         command += ["--positive", "value >= 4"]
     for setting in settings:
         command += ["--model", model]
-        for key, value in setting.items():
+        for key, value in {**FIXED.get(name, {}), **setting}.items():
             command += ["--set", f"{key}={value}"]
     results = json.loads(run(command))["results"]
     return [(r["metrics"]["ndcg@20"]["value"], r["metrics"]["recall@20"]["value"])
@@ -77,7 +81,7 @@ def measure(akin, model, train, name, settings):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="itemknn")
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--akin", default="build/akin")
     parser.add_argument("--data", default=os.environ.get("AKIN_DATA", "data"))
     parser.add_argument("--sets", default=",".join(SETS))

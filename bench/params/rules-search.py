@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How the defaults of rules were chosen: as itemknn-search.py does it, with two sets of baskets.
+"""How the defaults of rules were chosen: as neighbors-search.py does it, with two sets of baskets.
 
     bench/params/rules-search.py [--akin build/akin] [--data DIR] [--sets a,b] key=v1,v2 ...
 
@@ -12,7 +12,7 @@ The tables of docs/models/rules.md come from
 import importlib.util
 import os
 
-FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "itemknn-search.py")
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "neighbors-search.py")
 spec = importlib.util.spec_from_file_location("search", FILE)
 search = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(search)

@@ -2,6 +2,7 @@
 #include "api/audience.h"
 #include "api/csv.h"
 #include "api/list_text.h"
+#include "api/similar_all.h"
 
 #include <string.h>
 
@@ -11,6 +12,8 @@ struct similar_params {
     const char *model;
     const char *item;
     const char *user;
+    int64_t all;
+    double min_score;
     int64_t k;
     const char *filter;
     int64_t format;
@@ -21,6 +24,10 @@ static const akin_param similar_rows[] = {
     OP_PARAM_MODEL_FILE(struct similar_params),
     PARAM_TEXT(struct similar_params, item, NULL, 0, "id of the item"),
     PARAM_TEXT(struct similar_params, user, NULL, 0, "id of the user, for users like this one"),
+    PARAM_BOOL(struct similar_params, all, "false", 0,
+               "for every item those near it, as csv: near duplicates with --min-score"),
+    PARAM_REAL(struct similar_params, min_score, "0", 0, 1e30, "", 0,
+               "with --all: least score of what is near"),
     PARAM_INT(struct similar_params, k, "10", 0, 100000, "items", 0, "length of the list"),
     PARAM_TEXT(struct similar_params, filter, NULL, 0,
                "which items may come; with --user, which users"),
@@ -28,22 +35,43 @@ static const akin_param similar_rows[] = {
     PARAM_END,
 };
 
+/* What the filter allows, a mem block; NULL = all. */
+static akin_status allowed_items(struct asker *a, const struct similar_params *p, uint64_t **out,
+                                 akin_error *err)
+{
+    const struct model *m = a->m;
+    int64_t n_allowed;
+    *out = NULL;
+    return p->filter ? filter_bitmap(a->ctx, p->filter, &m->item_table, &m->items, m->item_count,
+                                     out, &n_allowed, err)
+                     : AKIN_OK;
+}
+
 /* Items near an item into *list, a mem block. */
 static akin_status near_item(struct asker *a, const struct similar_params *p, int32_t item,
                              struct ranked **list, int32_t *n, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct model *m = a->m;
     uint64_t *allowed = NULL;
-    int64_t n_allowed;
-    struct rank_options opt = {.k = (int32_t)p->k};
-    if (p->filter) {
-        AKIN_TRY(filter_bitmap(a->ctx, p->filter, &m->item_table, &m->items, m->item_count,
-                               &allowed, &n_allowed, err));
-        opt.allowed = allowed;
-    }
+    AKIN_TRY(allowed_items(a, p, &allowed, err));
+    const struct rank_options opt = {.k = (int32_t)p->k, .allowed = allowed};
     MEM_NEW(a->ctx, *list, p->k + 1);
     AKIN_TRY(rank_similar(a->ranker, item, &opt, *list, n, err));
+done:
+    mem_free(a->ctx, allowed);
+    return status;
+}
+
+static akin_status near_all(struct asker *a, const struct similar_params *p, json_t **result,
+                            akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    uint64_t *allowed = NULL;
+    if (list_format_of(p->format, p->output ? p->output : "all.csv") != LIST_CSV)
+        AKIN_FAIL(AKIN_E_ARG, "similar: --all writes csv only");
+    AKIN_TRY(allowed_items(a, p, &allowed, err));
+    AKIN_TRY(similar_all(a, allowed, (int32_t)p->k, p->min_score, p->csv_safe != 0, p->output,
+                         result, err));
 done:
     mem_free(a->ctx, allowed);
     return status;
@@ -77,9 +105,15 @@ static akin_status similar_run(struct op_call *call, json_t **result, akin_error
     struct audience found = {0};
     int32_t one;
     AKIN_TRY(op_parse(call, 0, &p, err));
-    if (!p.item == !p.user)
-        AKIN_FAIL(AKIN_E_ARG, "similar: give --item or --user");
+    if ((p.item != NULL) + (p.user != NULL) + (p.all != 0) != 1)
+        AKIN_FAIL(AKIN_E_ARG, "similar: give --item, --user or --all");
+    if (!p.all && p.min_score > 0)
+        AKIN_FAIL(AKIN_E_ARG, "similar: --min-score goes with --all");
     AKIN_TRY(asker_load(call->ctx, p.model, &a, err));
+    if (p.all) {
+        AKIN_TRY(near_all(&a, &p, result, err));
+        goto done;
+    }
     if (p.item) {
         AKIN_TRY(asker_item(&a, p.item, &one, err));
         AKIN_TRY(near_item(&a, &p, one, &found.list, &found.n, err));
@@ -102,7 +136,8 @@ const struct op op_similar = {
     {"similar",
      "items nearest to an item, or users like a user",
      "akin similar model.akin --item 318 -k 10\n"
-     "akin similar model.akin --user 42 -k 10 --format csv",
+     "akin similar model.akin --user 42 -k 10 --format csv\n"
+     "akin similar model.akin --all --min-score 0.9 -o near.csv",
      {{"Options", similar_rows}},
      1},
     similar_run,

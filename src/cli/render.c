@@ -218,6 +218,8 @@ static void render_items(FILE *out, const json_t *items)
 
 static void render_similar(FILE *out, const json_t *r)
 {
+    if (json_object_get(r, "rows"))
+        return; /* a list for every item, written already */
     if (*text_of(r, "user_id"))
         fprintf(out, "users like %s\n", text_of(r, "user_id"));
     else

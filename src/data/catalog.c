@@ -275,6 +275,21 @@ done:
 
 /* ---- Reading ---- */
 
+int32_t catalog_changes(struct catalog *c, int64_t *since, int32_t *items, int32_t most)
+{
+    int32_t n = 0;
+    catalog_enter(c);
+    int64_t version = c->version;
+    if (*since < 0 || version - *since > c->log_mask) {
+        *since = version;
+        n = -1;
+    }
+    while (n >= 0 && n < most && *since < version)
+        items[n++] = c->log[++*since & c->log_mask];
+    catalog_leave(c);
+    return n;
+}
+
 int64_t catalog_version(const struct catalog *c)
 {
     return c->version;

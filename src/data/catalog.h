@@ -63,6 +63,13 @@ akin_status catalog_delete(struct catalog *c, const char *id, size_t size, akin_
 
 /* Rises with every change. */
 int64_t catalog_version(const struct catalog *c);
+/*
+ * Items that changed after version *since, oldest first, at most `most` of them into items, some
+ * perhaps twice; *since becomes the version of the last. Returns the count, `most` if there may be
+ * more; -1 if the log does not reach back that far (or *since < 0): *since becomes the version now,
+ * and all items are to be looked at.
+ */
+int32_t catalog_changes(struct catalog *c, int64_t *since, int32_t *items, int32_t most);
 int32_t catalog_size(const struct catalog *c);
 /* Number or -1; deleted items are found too. Cost: a hash look-up. */
 int32_t catalog_find(const struct catalog *c, const char *id, size_t size);

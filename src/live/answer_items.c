@@ -7,7 +7,9 @@
  */
 #include "core/hash.h"
 #include "live/answer.h"
+#include "live/late.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Small questions about items ---- */
@@ -68,6 +70,46 @@ static akin_status popular_list(struct answer *a, int32_t most, akin_error *err)
     return AKIN_OK;
 }
 
+/* Best first, then by number. */
+static int by_score(const void *x, const void *y)
+{
+    const struct ranked *a = x, *b = y;
+    if (a->score < b->score || a->score > b->score)
+        return a->score > b->score ? -1 : 1;
+    return (a->item > b->item) - (a->item < b->item);
+}
+
+static bool is_asked_for(const struct answer *a, int32_t item)
+{
+    return may_come(a, item) && !is_named(a, a->q->deny, a->q->n_deny, item) &&
+           (a->q->n_allow == 0 || is_named(a, a->q->allow, a->q->n_allow, item));
+}
+
+/* Items newer than the model that it can score come where their scores put them, behind equals. */
+static akin_status add_late(struct answer *a, int32_t most, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct ranked *late, *known = NULL;
+    int32_t n_late, n = 0, at = 0;
+    AKIN_TRY(late_scores(a->s->l, a->g, &a->asker.q, &a->s->arena, &late, &n_late, err));
+    for (int32_t i = 0; i < n_late; i++)
+        if (is_asked_for(a, late[i].item))
+            late[n++] = late[i];
+    if (n == 0)
+        goto done;
+    qsort(late, (size_t)n, sizeof *late, by_score);
+    known = arena_alloc(&a->s->arena, (int64_t)a->n + 1, sizeof *known, err);
+    if (!known)
+        AKIN_TRY(AKIN_E_MEMORY);
+    int32_t n_known = a->n, k = 0;
+    memcpy(known, a->list, (size_t)n_known * sizeof *known);
+    for (a->n = 0; a->n < most && (at < n || k < n_known); a->n++)
+        a->list[a->n] =
+            at == n || (k < n_known && known[k].score >= late[at].score) ? known[k++] : late[at++];
+done:
+    return status;
+}
+
 static akin_status model_list(struct answer *a, int32_t most, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -83,6 +125,7 @@ static akin_status model_list(struct answer *a, int32_t most, akin_error *err)
     AKIN_TRY(rank_lists(a->ranker, &a->asker.q, 1, &opt, a->list, &a->n, err));
     for (int32_t i = 0; i < a->n; i++)
         a->list[i].item = a->g->item[a->list[i].item];
+    AKIN_TRY(add_late(a, most, err));
 done:
     return status;
 }
@@ -99,8 +142,7 @@ static int32_t fresh_items(const struct answer *a, int32_t *out, int32_t most)
             if (a->g->place[item] >= 0)
                 continue;
         }
-        if (may_come(a, item) && !is_named(a, a->q->deny, a->q->n_deny, item) &&
-            (a->q->n_allow == 0 || is_named(a, a->q->allow, a->q->n_allow, item)))
+        if (is_asked_for(a, item))
             out[n++] = item;
     }
     return n;

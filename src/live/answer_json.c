@@ -4,6 +4,7 @@
  * Cost: O(items); with explain about one fold-in an item.
  */
 #include "live/answer.h"
+#include "live/late.h"
 
 #include <string.h>
 
@@ -68,8 +69,13 @@ akin_status answer_reasons(struct answer *a, akin_error *err)
         int32_t item = a->ruled[i].item, place = item < m->g->n_place ? m->g->place[item] : -1;
         struct ranker *ranker;
         if (m->is_fallback || (m->g->scorer.flags & SCORER_ITEMS_ONLY) ||
-            a->ruled[i].score == UNSCORED || place < 0)
+            a->ruled[i].score == UNSCORED)
             continue;
+        if (place < 0) {
+            AKIN_TRY(late_explain(m->g, &m->asker.q, item, a->reasons + i * LIVE_REASONS,
+                                  LIVE_REASONS, &a->n_reasons[i], err));
+            continue;
+        }
         AKIN_TRY(slot_ranker(a->s, m->g, &ranker, err));
         AKIN_TRY(rank_explain(ranker, &m->asker.q, place, a->reasons + i * LIVE_REASONS,
                               LIVE_REASONS, &a->n_reasons[i], err));

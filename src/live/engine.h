@@ -121,6 +121,7 @@ struct generation {
     bool is_identity;                    /* item[i] == i */
     int32_t *by_count;                   /* (items) places, most popular first */
     struct ids_prefix by_id;             /* users, for the search */
+    struct late *late;                   /* items newer than it, NULL = it cannot score them */
     _Atomic int16_t type_of[LIVE_TYPES]; /* -2 = not asked yet */
     bool keeps_repeats;                  /* its data kept repeated events */
     int64_t loaded;                      /* Unix seconds */

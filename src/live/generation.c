@@ -7,7 +7,7 @@
  */
 #include "core/json.h"
 #include "core/text.h"
-#include "live/engine.h"
+#include "live/late.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -163,6 +163,8 @@ akin_status generation_make(struct live *l, const char *name, const char *path,
     AKIN_TRY(join_catalog(l, g, err));
     AKIN_TRY(by_count_order(l->ctx, g, err));
     AKIN_TRY(ids_prefix_build(l->ctx, &g->m->users, &g->by_id, err));
+    AKIN_TRY(late_create(l->ctx, &g->scorer, &g->late, err));
+    AKIN_TRY(late_refresh(l, g, err));
     for (int t = 0; t < LIVE_TYPES; t++)
         g->type_of[t] = -2;
     g->keeps_repeats = keeps_repeats(g->m);

@@ -6,7 +6,7 @@
  * The generation before stays for rollback; the one before that goes when the last slot lets go.
  */
 #include "core/text.h"
-#include "live/engine.h"
+#include "live/late.h"
 #include "live/retrain.h"
 
 #include <string.h>
@@ -24,6 +24,7 @@ void generation_put(struct live *l, struct generation *g)
     mem_free(ctx, g->place);
     mem_free(ctx, g->by_count);
     ids_prefix_free(ctx, &g->by_id);
+    late_free(g->late);
     mem_free(ctx, g->path);
     mem_free(ctx, g);
 }

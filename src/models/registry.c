@@ -32,6 +32,7 @@
     X(svd) \
     X(nmf) \
     X(bpr) \
+    X(content) \
     /* the end */
 /* clang-format on */
 

@@ -14,6 +14,7 @@
 #define AKIN_RANK_SCORER_H
 
 #include "core/mem.h"
+#include "data/attributes.h"
 #include "data/history.h"
 
 #include <math.h>
@@ -95,6 +96,13 @@ static inline int32_t reason_put(struct reason *out, int32_t max, int32_t n, int
     return last + 1;
 }
 
+/* An item that has no number: values of what the model goes by. */
+struct item_state {
+    int32_t n;
+    const int32_t *index; /* (n) */
+    const float *value;   /* (n) */
+};
+
 enum scorer_flags {
     SCORER_RATES = 1,     /* scores are predictions on the value scale: rmse, mae make sense */
     SCORER_ITEMS_ONLY = 2 /* ignores the asker: the same list for all (popularity) */
@@ -125,6 +133,21 @@ struct scorer_class {
     /* Items near `item` (not itself). NULL with vectors = cosine of item vectors, by rank/. */
     akin_status (*similar)(const void *self, int32_t item, struct evidence *out,
                            struct arena *scratch, akin_error *err);
+    /*
+     * Items that came after the fit, by what is known of them; NULL all three if it cannot. The
+     * state lies in scratch (n 0: nothing is known that the model goes by) and may be kept; scores
+     * of n states for an asker are those that the items would have had in the fit, UNSCORED for no
+     * value.
+     */
+    akin_status (*fold_in_item)(const void *self, const struct attributes *a,
+                                struct item_state *out, struct arena *scratch, akin_error *err);
+    akin_status (*score_states)(const void *self, const struct query *q,
+                                const struct item_state *items, int32_t n, float *out,
+                                struct arena *scratch, akin_error *err);
+    /* As explain, for such an item. */
+    akin_status (*explain_state)(const void *self, const struct query *q,
+                                 const struct item_state *item, struct reason *out, int32_t max,
+                                 int32_t *n, struct arena *scratch, akin_error *err);
 };
 
 struct scorer {

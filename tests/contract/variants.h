@@ -19,3 +19,5 @@
 {"svd", "{\"grid\":5,\"factors\":6,\"epochs\":4}"},
 {"nmf", "{\"grid\":3,\"factors\":5,\"epochs\":4}"},
 {"bpr", "{\"grid\":4,\"negative_exponent\":0.5,\"epochs\":60}"},
+{"content", "{\"weighting\":\"tfidf\",\"ngrams\":2,\"mean\":\"whole\"}"},
+{"content", "{\"columns\":[\"genre\",\"year\"],\"number_weight\":0.5}"},

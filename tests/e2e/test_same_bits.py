@@ -35,7 +35,7 @@ class SameBits(Case):
 
     def test_models_and_lists(self):
         data = self.dir / "d.akin"
-        self.akin("prepare", self.ratings(), "-o", data)
+        self.akin("prepare", self.ratings(), "--items", self.items(), "-o", data)
         models = [m["name"] for m in self.json("models")["models"]]
         cases = [("--threads", t) for t in (1, 2, 3, 8)] + [("--isa", i) for i in self.isas()]
         for name in models:
@@ -88,7 +88,8 @@ class OtherProgram(Case):
         """The arguments of prepare."""
         ml = pathlib.Path(os.environ.get("AKIN_DATA", ""), "ml-latest-small").resolve()
         if os.environ.get("AKIN_DATA") and ml.is_dir():
-            return [ml / "ratings.csv", "--items", ml / "movies.csv", "--tags", ml / "tags.csv"]
+            return [ml / "ratings.csv", "--items", ml / "movies.csv", "--tags", ml / "tags.csv",
+                    "--min-item-events", "40"]  # what is dense in items takes too long there
         synth = ["synth", "--users", "300", "--items", "200", "--events", "8000", "--seed", "7"]
         for program, name in ((HERE, "synth"), (OTHER, "synth-other")):
             self.call(program, self.dir, *synth, "-o", name)

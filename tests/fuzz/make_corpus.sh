@@ -57,3 +57,5 @@ model turbocf plain.akin turbocf power=0.5
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
 model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'
+model content all.akin content ngrams=2
+model content-tfidf all.akin content weighting=tfidf mean=whole columns=categories,year,text

@@ -61,11 +61,16 @@ static void events_differ(struct bed *b)
     json_decref(y);
 }
 
-/* The training history, given by hand to a stranger, gives the user's own list and scores. */
+/*
+ * The training history, given by hand to a stranger, gives the user's own list and scores. (How near
+ * the others come, tests/e2e/test_every_model.py says.)
+ */
 static void fold_in_equal(struct bed *b, const struct model_class *cls)
 {
     struct live_history_item history[N_IDS];
     char ids[N_IDS][16];
+    if (!(cls->flags & MODEL_CLOSED_FORM))
+        return;
     json_t *own = ask_user(b, "u9", 10), *given;
     struct model *m;
     OK(model_load(b->ctx, b->path, &m, &b->err));
@@ -84,8 +89,7 @@ static void fold_in_equal(struct bed *b, const struct model_class *cls)
         const json_t *x = json_array_get(json_object_get(own, "items"), i);
         const json_t *y = json_array_get(json_object_get(given, "items"), i);
         double a = json_double(x, "score", -1e30), c = json_double(y, "score", -1e30);
-        if (cls->flags & MODEL_CLOSED_FORM)
-            assert_true(fabs(a - c) <= 1e-5 * fabs(a));
+        assert_true(fabs(a - c) <= 1e-5 * fabs(a));
         assert_string_equal(json_text(x, "item_id", ""), json_text(y, "item_id", ""));
     }
     model_free(m);
