@@ -125,20 +125,6 @@ void neighbors_score(const struct neighbors *nb, const struct folded *h, struct 
         neighbors_add(nb, h->item[j], h->x[j], out);
 }
 
-/* Keeps out sorted by contribution descending, then item; the last falls off at max. */
-static int32_t reason_put(struct reason *out, int32_t max, int32_t n, int32_t item, float x)
-{
-    int32_t at = n;
-    while (at > 0 && out[at - 1].contribution < x)
-        at--;
-    if (at >= max)
-        return n;
-    int32_t last = n < max ? n : max - 1;
-    memmove(out + at + 1, out + at, (size_t)(last - at) * sizeof *out);
-    out[at] = (struct reason){item, x};
-    return last + 1;
-}
-
 int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, int32_t item,
                           double scale, struct reason *out, int32_t max)
 {
@@ -146,7 +132,7 @@ int32_t neighbors_explain(const struct neighbors *nb, const struct folded *h, in
     for (int32_t j = 0; j < h->n; j++) {
         float s = neighbors_sim(nb, h->item[j], item);
         if (s > 0 && (h->x[j] < 0 || h->x[j] > 0))
-            n = reason_put(out, max, n, h->item[j], (float)((double)(h->x[j] * s) * scale));
+            reason_push(out, max, &n, h->item[j], (float)((double)(h->x[j] * s) * scale));
     }
     return n;
 }

@@ -69,7 +69,7 @@ static void test_golden(void **state)
         shift[t] = (float)(t % 3 - 1) / 8.0f;
     }
     struct row_system sys = {ctx->kern, K, Z, offset, base, shift};
-    struct row_data row = {3, few, weight, 0.5f};
+    struct row_data row = {3, few, weight, 0.5f, NULL};
     for (int i = 0; i < 3; i++)
         weight[i] = 1.0f + (float)(few[i] % 4) / 2.0f;
     assert_int_equal(row_solve(ctx, &sys, &row, x, scratch, NULL), AKIN_OK);
@@ -78,7 +78,7 @@ static void test_golden(void **state)
         many[i] = 4 + i;
         weight[i] = 1.0f + (float)(many[i] % 4) / 2.0f;
     }
-    row = (struct row_data){20, many, weight, 0.5f};
+    row = (struct row_data){20, many, weight, 0.5f, NULL};
     assert_int_equal(row_solve(ctx, &sys, &row, x, scratch, NULL), AKIN_OK);
     assert_true(distance(x, golden_row_long, K) < 1e-6);
     free(scratch);
@@ -100,7 +100,7 @@ static void test_reference(void **state)
             double exact[K_MAX];
             sys.offset = n % 2 ? NULL : s->offset;
             sys.shift = n % 4 < 2 ? NULL : s->shift;
-            struct row_data row = {n, s->item, n % 3 ? s->weight : NULL, 0.125f};
+            struct row_data row = {n, s->item, n % 3 ? s->weight : NULL, 0.125f, NULL};
             assert_int_equal(row_solve_reference(ctx, &sys, &row, NULL, exact, NULL), AKIN_OK);
             assert_int_equal(row_solve(ctx, &sys, &row, x, s->scratch, NULL), AKIN_OK);
             assert_true(distance(x, exact, k) < 2e-5);
@@ -149,7 +149,7 @@ static void check_descent(const struct descent *d)
     struct setup *s = setup_new(ctx, K, &sys);
     static const int32_t lengths[] = {0, 5, 17, 33, 60, 300};
     for (size_t c = 0; c < sizeof lengths / sizeof lengths[0]; c++) {
-        struct row_data row = {lengths[c], s->item, s->weight, 0.125f};
+        struct row_data row = {lengths[c], s->item, s->weight, 0.125f, NULL};
         float x[K];
         double exact[K];
         solve_fill(x, K, 77);
@@ -198,7 +198,7 @@ static void test_same_bits(void **state)
         struct row_system sys;
         struct setup *s = setup_new(ctx, K, &sys);
         for (int c = 0; c < CASES; c++) {
-            struct row_data row = {lengths[c], s->item, s->weight, 0.125f};
+            struct row_data row = {lengths[c], s->item, s->weight, 0.125f, NULL};
             memset(x, 0, sizeof x);
             assert_int_equal(row_solve(ctx, &sys, &row, x[0], s->scratch, NULL), AKIN_OK);
             assert_int_equal(row_descend(ctx, &sys, &row, 16, x[1], s->scratch, NULL), AKIN_OK);
@@ -229,7 +229,7 @@ static void test_way_out(void **state)
             Z[i * K + t] = 1000.0f + (t == i % K ? 1e-3f : 0.0f);
     }
     struct row_system sys = {ctx->kern, K, Z, NULL, base, NULL};
-    struct row_data row = {N, item, NULL, 1e-5f};
+    struct row_data row = {N, item, NULL, 1e-5f, NULL};
     assert_int_equal(row_solve(ctx, &sys, &row, x, scratch, NULL), AKIN_OK);
     for (int t = 0; t < K; t++)
         assert_true(isfinite(x[t]));
