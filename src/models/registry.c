@@ -15,6 +15,7 @@
     X(popular) \
     X(together) \
     X(itemknn) \
+    X(als) \
     X(ials)
 /* clang-format on */
 
