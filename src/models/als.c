@@ -5,8 +5,8 @@
  * Koren, Bell, Volinsky 2009, doi:10.1109/MC.2009.263. Over the ratings S, last value of each pair:
  *
  *   L = Σ_S (r_ui - x̂_ui)² + reg · [Σ_u n_u^reg_exponent (‖p_u‖² + b_u²)
- *                                 + Σ_i n_i^reg_exponent (‖q_i‖² + b_i²)],
- *   x̂_ui = μ + b_u + b_i + p_u · q_i,   without biases p_u · q_i
+ *                                 + Σ_i n_i^reg_exponent (σ²‖q_i‖² + b_i²)],
+ *   x̂_ui = μ + b_u + b_i + p_u · q_i,   σ the ratings' deviation;   without biases p_u · q_i, σ = 1
  *
  * reg_exponent 1 is the weighting of the paper, 0 the plain one. With nonnegative p, q >= 0.
  *
@@ -124,14 +124,14 @@ static akin_status als_explain(const void *self, const struct query *q, int32_t 
     const float *z = s->f.items + item * k;
     *n = 0;
     AKIN_TRY(asker(s, q, scratch, &row, &room, err));
-    v = arena_alloc(scratch, k, sizeof *v, err);
+    v = arena_alloc(scratch, 2 * k, sizeof *v, err);
     if (!v)
         AKIN_TRY(AKIN_E_MEMORY);
     if (row.n == 0)
         goto done;
     if (s->params->nonnegative) {
-        AKIN_TRY(als_row(ctx, s->params, &sys, &row, v, room, err));
-        AKIN_TRY(row_apply_support(ctx, &sys, &row, v, z, v, room, err));
+        AKIN_TRY(als_row(ctx, s->params, &sys, &row, v + k, room, err));
+        AKIN_TRY(row_apply_support(ctx, &sys, &row, v + k, z, v, room, err));
     } else {
         AKIN_TRY(row_apply(ctx, &sys, &row, z, v, room, err));
     }

@@ -2,8 +2,9 @@
  * Training of als (see als.c): alternating half-steps until epochs or tol end it.
  *
  * An epoch is items, then users; users start at random, items at zero. A warm start takes the items
- * of an earlier model and solves the users. Both sides always lie as features [p, 1] beside their
- * biases, so that whichever was solved last is fixed as it is.
+ * of an earlier model and solves the users. Both sides always lie as features [p, σ], [q, 1] beside
+ * their biases, so that whichever was solved last is fixed as it is; the items' solution is
+ * [q, b/σ] with reg · σ², by which reg means the same on every scale of ratings.
  */
 #include "core/par.h"
 #include "core/rng.h"
@@ -22,6 +23,8 @@ struct als_side {
     int64_t lo, hi; /* rows of this rank */
     float *X;       /* (n, k), owned until the model has it */
     float *bias;    /* (n) likewise, or NULL */
+    float one;      /* the constant feature beside the biases of the other side */
+    double weight;  /* of the regularisation of its rows */
     int64_t *block; /* (n_blocks + 1) */
     int64_t n_blocks;
 };
@@ -33,7 +36,7 @@ struct als_fit {
     const struct als_params *p;
     struct comm *comm;
     struct rated_data data;
-    double mean; /* 0 without biases */
+    double mean, scale; /* 0 and 1 without biases */
     int64_t k;
     struct als_side users, items;
     int64_t scratch_size, longest;
@@ -46,6 +49,7 @@ struct solve_job {
     struct als_fit *f;
     struct als_side *side;
     struct row_system sys;
+    float other_one;
 };
 
 static akin_status solve_block(void *arg, int64_t block, int worker, akin_error *err)
@@ -59,13 +63,14 @@ static akin_status solve_block(void *arg, int64_t block, int worker, akin_error 
     for (int64_t r = s->block[block]; r < s->block[block + 1]; r++) {
         int64_t lo = s->rows->ptr[r];
         int32_t n = (int32_t)(s->rows->ptr[r + 1] - lo);
-        struct row_data row = {n, s->rows->col + lo, NULL, als_lambda(f->p, n), target};
+        float lambda = (float)(s->weight * (double)als_lambda(f->p, n));
+        struct row_data row = {n, s->rows->col + lo, NULL, lambda, target};
         for (int32_t i = 0; i < n; i++)
             target[i] = (float)((double)s->rows->val[lo + i] - f->mean);
         AKIN_TRY(als_row(f->ctx, f->p, &job->sys, &row, x, room, err));
         if (s->bias) {
-            s->bias[r] = x[f->k - 1];
-            x[f->k - 1] = 1.0f;
+            s->bias[r] = job->other_one * x[f->k - 1];
+            x[f->k - 1] = s->one;
         }
         memcpy(s->X + r * f->k, x, (size_t)f->k * sizeof *x);
     }
@@ -92,7 +97,7 @@ static akin_status half_step(struct als_fit *f, struct als_side *solved,
                              const struct als_side *fixed, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct solve_job job = {.f = f, .side = solved};
+    struct solve_job job = {.f = f, .side = solved, .other_one = fixed->one};
     job.sys = (struct row_system){f->ctx->kern, f->k, fixed->X, fixed->bias, NULL, NULL};
     AKIN_TRY(par_for(f->ctx, solved->n_blocks, solve_block, &job, err));
     AKIN_TRY(exchange(f, solved, err));
@@ -102,11 +107,11 @@ done:
 
 /* ---- The loss ------------------------------------------------------------------------------ */
 
-/* lambda · (‖x‖² + b²) of row r; the constant 1 among the features is not a part of it. */
+/* Of row r; the constant among its features is not a part of it. */
 static double row_penalty(const struct als_fit *f, const struct als_side *s, int64_t r)
 {
     const float *x = s->X + r * f->k;
-    double norm = f->ctx->kern->dot64(x, x, f->p->factors);
+    double norm = s->weight * f->ctx->kern->dot64(x, x, f->p->factors);
     if (s->bias)
         norm += (double)s->bias[r] * (double)s->bias[r];
     return (double)als_lambda(f->p, s->rows->ptr[r + 1] - s->rows->ptr[r]) * norm;
@@ -120,7 +125,8 @@ static akin_status loss_shard(void *arg, int shard, int worker, double *acc, aki
     const int32_t *shard_ptr = f->m->users.shard_ptr;
     (void)worker;
     for (int64_t u = shard_ptr[shard]; u < shard_ptr[shard + 1]; u++) {
-        double b = users->bias ? (double)users->bias[u] - 1.0 : 0.0; /* 1·1 is in the product */
+        double b = users->bias ? (double)users->bias[u] - (double)users->one
+                               : 0.0; /* it is in the product */
         if (ctx_cancelled(f->ctx))
             return ctx_check(f->ctx, err);
         for (int64_t e = users->rows->ptr[u]; e < users->rows->ptr[u + 1]; e++) {
@@ -186,7 +192,7 @@ static akin_status start_random(struct als_fit *f, akin_error *err)
             x[t] = (float)(f->p->nonnegative ? fabs(v) : v);
         }
         if (f->users.bias)
-            x[f->k - 1] = 1.0f;
+            x[f->k - 1] = f->users.one;
     }
 done:
     return status;
@@ -214,7 +220,7 @@ static akin_status start_warm(struct als_fit *f, const struct fit_control *ctl, 
             memcpy(f->items.X + i * k, old->f.items + from * k, (size_t)k * sizeof *f->items.X);
         if (f->items.bias) {
             f->items.bias[i] = from >= 0 ? old->f.item_bias[from] : 0.0f;
-            f->items.X[i * k + k - 1] = 1.0f;
+            f->items.X[i * k + k - 1] = f->items.one;
         }
     }
     AKIN_TRY(half_step(f, &f->users, &f->items, err));
@@ -281,10 +287,13 @@ static void fit_sides(struct als_fit *f)
     struct model *m = f->m;
     f->k = als_width(f->p);
     f->mean = f->p->biases ? f->data.mean : 0.0;
-    f->users = (struct als_side){.rows = &f->data.by_user, .n = m->users.n};
+    f->scale = f->p->biases && f->data.deviation > 0.0 ? f->data.deviation : 1.0;
+    f->users = (struct als_side){
+        .rows = &f->data.by_user, .n = m->users.n, .one = (float)f->scale, .weight = 1.0};
     f->users.lo = m->users.shard_ptr[f->comm->shard_lo];
     f->users.hi = m->users.shard_ptr[f->comm->shard_hi];
-    f->items = (struct als_side){.rows = &f->data.by_item, .n = m->items.n};
+    f->items = (struct als_side){
+        .rows = &f->data.by_item, .n = m->items.n, .one = 1.0f, .weight = f->scale * f->scale};
     comm_item_range(f->comm, f->items.n, &f->items.lo, &f->items.hi);
 }
 

@@ -12,12 +12,12 @@
 #include "models/model.h"
 #include "solve/rows.h"
 
-/* k = factors, + 1 with biases: the last feature of both sides is then the constant 1. */
+/* k = factors, + 1 with biases: the last feature of the items is then 1. */
 struct rated {
     akin_ctx *ctx;
     int64_t k, factors;
     int64_t n_users, n_items;
-    const float *users;     /* (n_users, k) [p, 1] */
+    const float *users;     /* (n_users, k) [p, any] */
     const float *items;     /* (n_items, k) [q, 1] */
     const float *user_bias; /* (n_users) b, NULL without biases; so is the next one */
     const float *item_bias; /* (n_items) */

@@ -16,6 +16,7 @@
     X(together) \
     X(itemknn) \
     X(als) \
+    X(svdpp) \
     X(ials)
 /* clang-format on */
 

@@ -82,7 +82,7 @@ akin_status row_conjugate(akin_ctx *ctx, const struct row_system *sys, const str
 akin_status row_apply(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
                       const float *b, float *x, float *scratch, akin_error *err);
 /* The same where some coordinates are held at 0: those of `support` (k) that are exactly 0, as
- * row_solve_nonneg leaves them. Scratch: row_nonneg_scratch(k). */
+ * row_solve_nonneg leaves them. x is neither support nor b. Scratch: row_nonneg_scratch(k). */
 akin_status row_apply_support(akin_ctx *ctx, const struct row_system *sys,
                               const struct row_data *row, const float *support, const float *b,
                               float *x, float *scratch, akin_error *err);
