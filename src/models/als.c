@@ -41,6 +41,9 @@ static const akin_param als_rows[] = {
                "stop when the loss falls by less than this share in an epoch; 0 = never"),
 };
 
+static const struct model_alias spark_names[] = {
+    {"rank", "factors"}, {"maxIter", "epochs"}, {"regParam", "reg"}, {NULL, NULL}};
+
 float als_lambda(const struct als_params *p, int64_t n)
 {
     if (p->reg_exponent == 1.0)
@@ -201,6 +204,7 @@ const struct model_class model_als = {
     .params = als_rows,
     .n_params = PARAM_COUNT(als_rows),
     .params_size = sizeof(struct als_params),
+    .aliases = spark_names,
     .self_size = sizeof(struct als),
     .fit = als_fit,
     .scorer = {.vectors = als_vectors,

@@ -271,6 +271,29 @@ static void test_reasons(void **state)
     }
 }
 
+/* Spark's names mean ours; both at once are refused, and so is what nobody knows. */
+static void test_spark_names(void **state)
+{
+    (void)state;
+    static const char *const params[] = {
+        "{\"factors\":4,\"epochs\":3,\"reg\":0.2,\"biases\":false}",
+        "{\"rank\":4,\"maxIter\":3,\"regParam\":\"0.2\",\"biases\":false}"};
+    struct bed b;
+    uint64_t print[2];
+    bed_open(&b, 1, events, taste_ratings(test_seed, USERS, ITEMS, 0.5, events));
+    for (int i = 0; i < 2; i++) {
+        bed_fit(&b, "als", params[i]);
+        print[i] = fitted_print(&b.fit);
+        bed_drop(&b);
+    }
+    assert_true(print[0] == print[1]);
+    assert_int_equal(bed_try(&b, "als", "{\"rank\":4,\"factors\":4}"), AKIN_E_ARG);
+    assert_string_equal(b.err.message, "als: rank and factors are the same parameter; give one");
+    assert_int_equal(bed_try(&b, "als", "{\"ranks\":4}"), AKIN_E_ARG);
+    assert_int_equal(bed_try(&b, "als", "{\"rank\":0}"), AKIN_E_ARG);
+    bed_close(&b);
+}
+
 /* With biases reg means the same on every scale: ten times the ratings, ten times the answers. */
 static void test_scale(void **state)
 {
@@ -326,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_planted),     cmocka_unit_test(test_golden),
         cmocka_unit_test(test_nonnegative), cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_scale),       cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_spark_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
