@@ -248,6 +248,128 @@ static void test_way_out(void **state)
     solve_ctx_done(ctx);
 }
 
+/* Targets of their own by every method; none means 1. */
+static void test_targets(void **state)
+{
+    (void)state;
+    enum { K = 24 };
+    static const int32_t lengths[] = {5, 20, 21, 90};
+    akin_ctx *ctx = solve_ctx(1, NULL);
+    struct row_system sys;
+    struct setup *s = setup_new(ctx, K, &sys);
+    float ones[ITEMS], x[K], y[K], fives[ITEMS], targets[ITEMS];
+    double exact[K];
+    for (int32_t i = 0; i < ITEMS; i++) {
+        ones[i] = 1.0f;
+        fives[i] = 5.0f;
+        targets[i] = 1.0f + (float)(i % 9) * 0.5f;
+    }
+    for (size_t c = 0; c < sizeof lengths / sizeof lengths[0]; c++) {
+        struct row_data row = {lengths[c], s->item, s->weight, 0.125f, NULL};
+        assert_int_equal(row_solve(ctx, &sys, &row, x, s->scratch, NULL), AKIN_OK);
+        row.target = ones;
+        assert_int_equal(row_solve(ctx, &sys, &row, y, s->scratch, NULL), AKIN_OK);
+        assert_memory_equal(x, y, sizeof x);
+        row.target = targets;
+        assert_int_equal(row_solve(ctx, &sys, &row, x, s->scratch, NULL), AKIN_OK);
+        assert_int_equal(row_solve_reference(ctx, &sys, &row, NULL, exact, NULL), AKIN_OK);
+        assert_true(distance(x, exact, K) < 1e-4);
+        memset(y, 0, sizeof y);
+        for (int pass = 0; pass < 60; pass++)
+            assert_int_equal(row_descend(ctx, &sys, &row, 8, y, s->scratch, NULL), AKIN_OK);
+        assert_true(distance(y, exact, K) < 1e-3);
+        memset(y, 0, sizeof y);
+        assert_int_equal(row_conjugate(ctx, &sys, &row, 60, y, s->scratch, NULL), AKIN_OK);
+        assert_true(distance(y, exact, K) < 1e-3);
+    }
+    struct row_system bare = {ctx->kern, K, s->Z, NULL, NULL, NULL}; /* no B: all at once */
+    struct row_data row = {30, s->item, NULL, 0.5f, fives};
+    assert_int_equal(row_solve(ctx, &bare, &row, x, s->scratch, NULL), AKIN_OK);
+    assert_int_equal(row_solve_reference(ctx, &bare, &row, NULL, exact, NULL), AKIN_OK);
+    assert_true(distance(x, exact, K) < 1e-4);
+    setup_free(s);
+    ctx_free(ctx);
+}
+
+/* What row_solve_nonneg minimises, in double. */
+static double bounded_loss(const struct row_system *sys, const struct row_data *row,
+                           const double *x)
+{
+    double loss = 0.0;
+    for (int32_t i = 0; i < row->n; i++) {
+        double miss = (double)row->target[i];
+        for (int64_t t = 0; t < sys->k; t++)
+            miss -= x[t] * (double)sys->Z[row->item[i] * sys->k + t];
+        loss += miss * miss;
+    }
+    for (int64_t t = 0; t < sys->k; t++)
+        loss += (double)row->lambda * x[t] * x[t];
+    return loss;
+}
+
+/* The best over all ways to hold coordinates at 0, each solved exactly; the last one is free. */
+static double best_bounded(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
+                           const float *Z)
+{
+    enum { K = 5 };
+    double best = (double)INFINITY;
+    for (int held = 0; held < 1 << (K - 1); held++) {
+        float some[ITEMS * K];
+        double x[K];
+        bool fits = true;
+        for (int i = 0; i < ITEMS * K; i++)
+            some[i] = held >> (i % K) & 1 ? 0.0f : Z[i];
+        struct row_system only = {sys->kern, K, some, NULL, NULL, NULL};
+        assert_int_equal(row_solve_reference(ctx, &only, row, NULL, x, NULL), AKIN_OK);
+        for (int t = 0; t < K - 1; t++)
+            fits = fits && x[t] >= 0.0;
+        double loss = bounded_loss(&only, row, x);
+        best = fits && loss < best ? loss : best;
+    }
+    return best;
+}
+
+/* Bounded rows against all 16 supports; reasons' vector over the support of the solution. */
+static void test_nonneg(void **state)
+{
+    (void)state;
+    enum { K = 5, CASES = 40 };
+    akin_ctx *ctx = solve_ctx(1, NULL);
+    int n_held = 0;
+    for (uint64_t c = 0; c < CASES; c++) {
+        static float Z[ITEMS * K], target[ITEMS], scratch[4096];
+        int32_t item[ITEMS], n = 1 + (int32_t)(c * 7 % 40);
+        float x[K], v[K];
+        double wide[K];
+        solve_fill(Z, ITEMS * K, 100 + c);
+        solve_fill(target, ITEMS, 200 + c);
+        for (int32_t i = 0; i < ITEMS; i++)
+            item[i] = i;
+        struct row_system sys = {ctx->kern, K, Z, NULL, NULL, NULL};
+        struct row_data row = {n, item, NULL, 0.25f, target};
+        assert_true(row_nonneg_scratch(K) <= 4096);
+        assert_int_equal(row_solve_nonneg(ctx, &sys, &row, K - 1, x, scratch, NULL), AKIN_OK);
+        for (int t = 0; t < K; t++) {
+            assert_true(x[t] >= 0.0f || t == K - 1);
+            n_held += t < K - 1 && x[t] <= 0.0f;
+            wide[t] = (double)x[t];
+        }
+        double got = bounded_loss(&sys, &row, wide), best = best_bounded(ctx, &sys, &row, Z);
+        if (!(got < best * (1.0 + 1e-5)))
+            fail_msg("case %d: loss %.9g, best %.9g", (int)c, got, best);
+        float right[K] = {0}, sum = 0.0f;
+        for (int32_t i = 0; i < n; i++)
+            for (int t = 0; t < K; t++)
+                right[t] += target[i] * Z[i * K + t];
+        assert_int_equal(row_apply_support(ctx, &sys, &row, x, right, v, scratch, NULL), AKIN_OK);
+        for (int t = 0; t < K; t++)
+            sum += fabsf(v[t] - x[t]);
+        assert_true(sum < 1e-3f);
+    }
+    assert_true(n_held > CASES / 2);
+    ctx_free(ctx);
+}
+
 int main(void)
 {
     printf("seed %llu\n", (unsigned long long)test_seed);
@@ -255,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_golden),    cmocka_unit_test(test_reference),
         cmocka_unit_test(test_descent),   cmocka_unit_test(test_conjugate),
         cmocka_unit_test(test_same_bits), cmocka_unit_test(test_way_out),
+        cmocka_unit_test(test_targets),   cmocka_unit_test(test_nonneg),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
