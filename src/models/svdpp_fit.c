@@ -362,13 +362,10 @@ static akin_status run_epochs(struct svdpp_fit *f, struct model *m, const struct
         double loss;
         AKIN_TRY(run_epoch(f, &loss, err));
         f->rate *= f->p->decay;
-        if (!ctl->epoch)
-            continue;
-        AKIN_TRY(settle(f, err));
-        AKIN_TRY(ctl->epoch(ctl->arg, m, epoch, loss, &stop, err));
+        if (ctl->epoch) /* users as they were met: near enough to look at */
+            AKIN_TRY(ctl->epoch(ctl->arg, m, epoch, loss, &stop, err));
     }
-    if (!ctl->epoch)
-        AKIN_TRY(settle(f, err));
+    AKIN_TRY(settle(f, err));
 done:
     return status;
 }
