@@ -16,7 +16,7 @@
  * takes one step along the sum of its gradients, users in order: no sum depends on threads.
  *
  * Cost: an epoch 6nk + row (nk²/2 or n²k/2) multiply-adds a user of n ratings; fold-in: one user.
- * Not here: neighbourhood terms (Koren's integrated model), time.
+ * Not here: neighbourhood terms (Koren's integrated model), time, several processes.
  */
 #include "models/svdpp.h"
 
