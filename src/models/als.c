@@ -79,11 +79,10 @@ static akin_status asker(const struct als *s, const struct query *q, struct aren
                          struct row_data *row, float **room, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int32_t *item, n;
-    float *target;
-    AKIN_TRY(rated_row(&s->f, q, scratch, &item, &target, &n, err));
-    *row = (struct row_data){n, item, NULL, als_lambda(s->params, n), target};
-    *room = arena_alloc(scratch, als_scratch(s->params, n) + s->f.k, sizeof **room, err);
+    struct rated_asker a;
+    AKIN_TRY(rated_fold(&s->f, &q->hist, scratch, &a, err));
+    *row = (struct row_data){a.n, a.item, NULL, als_lambda(s->params, a.n), a.target};
+    *room = arena_alloc(scratch, als_scratch(s->params, a.n) + s->f.k, sizeof **room, err);
     if (!*room)
         status = AKIN_E_MEMORY;
 done:

@@ -72,23 +72,42 @@ void rated_data_free(akin_ctx *ctx, struct rated_data *d)
 
 /* ---- The asker ----------------------------------------------------------------------------- */
 
-akin_status rated_row(const struct rated *r, const struct query *q, struct arena *scratch,
-                      int32_t **item, float **target, int32_t *n, akin_error *err)
+/* Less the items that the model does not know: the folds sort as unsigned numbers, below 0 is last.
+ */
+static int32_t known_only(const struct rated *r, const int32_t *item, int32_t n)
+{
+    while (n > 0 && (item[n - 1] < 0 || item[n - 1] >= r->n_items))
+        n--;
+    return n;
+}
+
+akin_status rated_fold(const struct rated *r, const struct history *h, struct arena *scratch,
+                       struct rated_asker *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int32_t *ids = arena_alloc(scratch, q->hist.n, sizeof *ids, err);
-    float *x = ids ? arena_alloc(scratch, q->hist.n, sizeof *x, err) : NULL;
+    int32_t n = 0, *ids = arena_alloc(scratch, 3 * (int64_t)h->n, sizeof *ids, err);
+    float *x = ids ? arena_alloc(scratch, 2 * (int64_t)h->n, sizeof *x, err) : NULL;
     if (!x)
         AKIN_TRY(AKIN_E_MEMORY);
-    int32_t count = history_fold_values(&q->hist, ids, x);
-    /* the fold sorts as unsigned numbers: below 0 comes last */
-    while (count > 0 && (ids[count - 1] < 0 || ids[count - 1] >= r->n_items))
-        count--;
-    for (int32_t i = 0; i < count; i++)
+    int32_t *rated = ids + 2 * (int64_t)h->n;
+    float *value = x + h->n;
+    for (int32_t e = 0; h->value && e < h->n; e++) {
+        if (!(fabs((double)h->value[e]) <= rated_most))
+            continue;
+        rated[n] = h->item[e];
+        value[n++] = h->value[e];
+    }
+    const struct history ratings = {.n = n, .item = rated, .value = value};
+    const struct history events = {.n = h->n, .item = h->item};
+    *out = (struct rated_asker){.item = ids, .target = x, .known = ids};
+    out->n = known_only(r, ids, history_fold_values(&ratings, ids, x));
+    out->n_known = out->n;
+    for (int32_t i = 0; i < out->n; i++)
         x[i] = (float)((double)x[i] - r->mean);
-    *item = ids;
-    *target = x;
-    *n = count;
+    if (n < h->n) {
+        out->known = ids + h->n;
+        out->n_known = known_only(r, out->known, history_fold(&events, out->known, value));
+    }
 done:
     return status;
 }

@@ -38,9 +38,18 @@ akin_status rated_data_build(akin_ctx *ctx, const struct train_view *tv, const c
                              struct rated_data *out, akin_error *err);
 void rated_data_free(akin_ctx *ctx, struct rated_data *d);
 
-/* An asker's ratings less μ, as a row; items ascending; arrays in scratch. */
-akin_status rated_row(const struct rated *r, const struct query *q, struct arena *scratch,
-                      int32_t **item, float **target, int32_t *n, akin_error *err);
+/* An asker, folded: items ascending; arrays in the arena it was made in. */
+struct rated_asker {
+    int32_t n;       /* items that she rated */
+    int32_t *item;   /* (n) */
+    float *target;   /* (n) the last rating less μ */
+    int32_t n_known; /* items that she had to do with, rated or not */
+    int32_t *known;  /* (n_known) may be item */
+};
+/* Events without a value (NaN; all if there are none), or with one that no fit would take, are no
+ * ratings: nothing is guessed for them. */
+akin_status rated_fold(const struct rated *r, const struct history *h, struct arena *scratch,
+                       struct rated_asker *out, akin_error *err);
 static inline struct row_system rated_system(const struct rated *r)
 {
     return (struct row_system){r->ctx->kern, r->k, r->items, r->item_bias, NULL, NULL};

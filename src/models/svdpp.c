@@ -53,11 +53,12 @@ akin_status svdpp_solve(const struct svdpp *s, struct svdpp_asker *a, float *roo
     struct row_data row = {a->n, a->item, NULL, svdpp_lambda(s->params, a->n), a->target};
     memset(a->sum, 0, (size_t)k * sizeof *a->sum);
     memset(a->x, 0, (size_t)k * sizeof *a->x);
+    for (int32_t i = 0; i < a->n_known; i++)
+        kern->axpy(1.0f, s->implicit + a->known[i] * factors, a->sum, factors);
+    if (a->n_known > 0)
+        kern->scale(1.0f / sqrtf((float)a->n_known), a->sum, factors);
     if (a->n == 0)
         return AKIN_OK;
-    for (int32_t i = 0; i < a->n; i++)
-        kern->axpy(1.0f, s->implicit + a->item[i] * factors, a->sum, factors);
-    kern->scale(1.0f / sqrtf((float)a->n), a->sum, factors);
     for (int32_t i = 0; i < a->n; i++)
         a->target[i] -=
             s->f.item_bias[a->item[i]] + kern->dot(s->f.items + a->item[i] * k, a->sum, factors);
@@ -76,15 +77,13 @@ static akin_status asker(const struct svdpp *s, const struct query *q, struct ar
 {
     akin_status status = AKIN_OK;
     int64_t k = s->f.k;
-    int32_t *item, n;
-    AKIN_TRY(rated_row(&s->f, q, scratch, &item, &a->target, &n, err));
-    a->n = n;
-    a->item = item;
-    a->sum = arena_alloc(scratch, 2 * k, sizeof *a->sum, err);
-    *room = a->sum ? arena_alloc(scratch, row_scratch_max(k, n) + k, sizeof **room, err) : NULL;
+    struct rated_asker r;
+    AKIN_TRY(rated_fold(&s->f, &q->hist, scratch, &r, err));
+    float *sum = arena_alloc(scratch, 2 * k, sizeof *sum, err);
+    *room = sum ? arena_alloc(scratch, row_scratch_max(k, r.n) + k, sizeof **room, err) : NULL;
     if (!*room)
         AKIN_TRY(AKIN_E_MEMORY);
-    a->x = a->sum + k;
+    *a = (struct svdpp_asker){r.n, r.n_known, r.item, r.known, r.target, sum, sum + k};
     AKIN_TRY(svdpp_solve(s, a, *room, err));
 done:
     return status;
@@ -127,15 +126,18 @@ static akin_status svdpp_explain(const void *self, const struct query *q, int32_
     const float *z = s->f.items + item * k;
     *n = 0;
     AKIN_TRY(asker(s, q, scratch, &a, &room, err));
-    if (a.n == 0)
+    if (a.n_known == 0)
         goto done;
     struct row_data row = {a.n, a.item, NULL, svdpp_lambda(s->params, a.n), a.target};
-    AKIN_TRY(row_apply(s->f.ctx, &sys, &row, z, a.x, room, err));
-    float root = 1.0f / sqrtf((float)a.n);
-    for (int32_t j = 0; j < a.n; j++) {
-        float add = a.target[j] * kern->dot(s->f.items + a.item[j] * k, a.x, k);
-        add += root * kern->dot(s->implicit + a.item[j] * s->f.factors, z, s->f.factors);
-        reason_push(out, max, n, a.item[j], add);
+    if (a.n > 0)
+        AKIN_TRY(row_apply(s->f.ctx, &sys, &row, z, a.x, room, err));
+    float root = 1.0f / sqrtf((float)a.n_known);
+    for (int32_t j = 0, rated = 0; j < a.n_known; j++) {
+        int64_t own = a.known[j];
+        float add = root * kern->dot(s->implicit + own * s->f.factors, z, s->f.factors);
+        if (rated < a.n && a.item[rated] == own)
+            add += a.target[rated++] * kern->dot(s->f.items + own * k, a.x, k);
+        reason_push(out, max, n, a.known[j], add);
     }
 done:
     return status;

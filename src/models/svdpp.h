@@ -28,11 +28,12 @@ static inline float svdpp_lambda(const struct svdpp_params *p, int64_t n)
 
 /* An asker: what she rated, and the arrays that a solve fills. */
 struct svdpp_asker {
-    int32_t n;
-    const int32_t *item; /* (n) ascending */
-    float *target;       /* (n) ratings less μ; then less b_i and q_i · s, too */
-    float *sum;          /* (k) s = |N|^-½ Σ y, then 0 */
-    float *x;            /* (k) [p, b] */
+    int32_t n, n_known;
+    const int32_t *item;  /* (n) rated, ascending */
+    const int32_t *known; /* (n_known) N: rated or not */
+    float *target;        /* (n) ratings less μ; then less b_i and q_i · s, too */
+    float *sum;           /* (k) s = |N|^-½ Σ y, then 0 */
+    float *x;             /* (k) [p, b] */
 };
 /* Solves for [p, b] exactly, the items held. room: row_scratch_max. */
 akin_status svdpp_solve(const struct svdpp *s, struct svdpp_asker *a, float *room, akin_error *err);

@@ -59,8 +59,10 @@ static akin_status solve_user(struct svdpp_fit *f, int64_t u, float *scratch, st
     akin_status status = AKIN_OK;
     const struct csr *rows = &f->data.by_user;
     int64_t lo = rows->ptr[u], k = f->k;
-    *a = (struct svdpp_asker){(int32_t)(rows->ptr[u + 1] - lo), rows->col + lo, scratch,
-                              scratch + f->longest, scratch + f->longest + k};
+    int32_t n = (int32_t)(rows->ptr[u + 1] - lo);
+    const int32_t *item = rows->col + lo;
+    float *sum = scratch + f->longest;
+    *a = (struct svdpp_asker){n, n, item, item, scratch, sum, sum + k};
     for (int32_t i = 0; i < a->n; i++)
         a->target[i] = (float)((double)rows->val[lo + i] - f->data.mean);
     AKIN_TRY(svdpp_solve(f->self, a, a->x + k, err));

@@ -318,6 +318,38 @@ static void test_implicit(void **state)
     bed_close(&b);
 }
 
+/* A choice without a rating is one of N; what was rated keeps its last rating. */
+static void test_unrated(void **state)
+{
+    (void)state;
+    struct bed b;
+    static const int32_t item[] = {3, 7, 3, 12, 7}, two[] = {3, 7};
+    float value[] = {5.0f, 2.0f, (float)NAN, (float)NAN, 4.0f}, last[] = {5.0f, 4.0f};
+    float some[ITEMS], with[ITEMS], none[ITEMS], nobody[ITEMS];
+    bed_open(&b, 1, events, taste_ratings(test_seed, USERS, ITEMS, 0.5, events));
+    for (int m = 0; m < 2; m++) {
+        bed_fit(&b, m ? "svdpp" : "als", m ? "{\"learning_rate\":0.05}" : "{}");
+        struct query q = {.user = -1}, choice = {.user = -1}, rated = {.user = -1};
+        predict(&b, &q, nobody);
+        q.hist = (struct history){.n = 5, .item = item, .value = value};
+        rated.hist = (struct history){.n = 2, .item = two, .value = last};
+        choice.hist = (struct history){.n = 2, .item = two};
+        predict(&b, &rated, some);
+        predict(&b, &q, with);
+        predict(&b, &choice, none);
+        assert_true(m == (memcmp(with, some, sizeof some) != 0));
+        assert_true(m == (memcmp(none, nobody, sizeof none) != 0));
+        for (int i = 0; i < ITEMS; i++)
+            assert_true(isfinite(with[i]) && fabs((double)none[i] - 3.0) < 2.0);
+        struct reason why[ITEMS];
+        int32_t n;
+        assert_int_equal(rank_explain(b.fit.ranker, &q, 9, why, ITEMS, &n, &b.err), AKIN_OK);
+        assert_int_equal(n, m ? 3 : 2);
+        bed_drop(&b);
+    }
+    bed_close(&b);
+}
+
 static void test_bad_input(void **state)
 {
     (void)state;
@@ -344,7 +376,7 @@ int main(void)
         cmocka_unit_test(test_reference), cmocka_unit_test(test_golden),
         cmocka_unit_test(test_reasons),   cmocka_unit_test(test_never_diverges),
         cmocka_unit_test(test_scale),     cmocka_unit_test(test_implicit),
-        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_unrated),   cmocka_unit_test(test_bad_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
