@@ -2,9 +2,11 @@
 
     data.py DIR EVENTS AKIN
 
-DIR/films: a million ratings of `akin synth` in MovieLens-1M's shape. DIR/synth-EVENTS: ratings of `akin synth` in MovieLens-20M's shape, shuffled and in time order;
+DIR/films: a million ratings of `akin synth` in MovieLens-1M's shape. DIR/synth-EVENTS: ratings of
+`akin synth` in MovieLens-20M's shape, shuffled and in time order;
 synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and matrices for the peers
-(positives: value >= 4) numbered by id as akin numbers them.
+(positives: value >= 4) numbered by id as akin numbers them. DIR/stars: ratings of `akin synth` in
+MovieLens-1M's shape, a fifth of them the test, as csv and for akin.
 """
 
 import os
@@ -87,6 +89,25 @@ def films(root, akin):
     open(f"{out}/done", "w").close()
 
 
+def stars(root, akin):
+    out = f"{root}/stars"
+    if os.path.exists(f"{out}/done"):
+        return
+    run = [akin, "synth", "--users", "6040", "--items", "3706", "--events", "1000209"]
+    subprocess.run(run + ["-o", out, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    table = pl.read_csv(f"{out}/ratings.csv").sample(fraction=1.0, shuffle=True, seed=42)
+    fifth = len(table) // 5
+    for name, part in (("test", table[:fifth]), ("train", table[fifth:])):
+        part.write_csv(f"{out}/{name}.csv")
+        subprocess.run(
+            [akin, "prepare", f"{out}/{name}.csv", "--items", f"{out}/items.csv"]
+            + ["-o", f"{out}/{name}.akin", "--quiet"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    open(f"{out}/done", "w").close()
+
+
 def read_adjacency(path):
     users, items = [], []
     with open(path) as f:
@@ -146,3 +167,4 @@ if __name__ == "__main__":
     films(sys.argv[1], sys.argv[3])
     gowalla(sys.argv[1], sys.argv[3])
     baskets(sys.argv[1], sys.argv[3])
+    stars(sys.argv[1], sys.argv[3])

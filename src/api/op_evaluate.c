@@ -2,6 +2,7 @@
  * The operation `evaluate`: one table for any number of models on one split, with intervals and
  * paired tests. Models are trained here, read from files, or known only by their lists.
  */
+#include "api/folds.h"
 #include "api/lists.h"
 #include "api/op.h"
 #include "api/per_user.h"
@@ -37,7 +38,8 @@ static const akin_param evaluate_rows[] = {
                "training data: dataset file or any SOURCE"),
     PARAM_TEXT(struct evaluate_params, test, NULL, 0, "held-out data; without it --split is used"),
     PARAM_TEXT(struct evaluate_params, split, "time:0.2", 0,
-               "how to split --train when there is no --test; kfold:K averages all folds"),
+               "how to split --train when there is no --test; kfold:K evaluates each fold and "
+               "prints means with intervals"),
     PARAM_LIST(struct evaluate_params, model, NULL, 0,
                "model to train and evaluate; may be repeated"),
     PARAM_MAP(struct evaluate_params, set, 0,
@@ -363,36 +365,6 @@ done:
     return status;
 }
 
-/* Adds fold results into the running mean held by `mean` (metrics and seconds of each model). */
-static void fold_add(json_t *mean, const json_t *fold, int64_t n_folds)
-{
-    size_t i;
-    json_t *row;
-    json_array_foreach(json_object_get(fold, "results"), i, row) {
-        json_t *sum = json_array_get(json_object_get(mean, "results"), i);
-        const char *key;
-        json_t *value;
-        json_object_foreach(json_object_get(row, "metrics"), key, value) {
-            json_t *cell = json_object_get(json_object_get(sum, "metrics"), key);
-            json_t *v = json_object_get(value, "value");
-            if (!json_is_number(v) || !json_is_object(cell))
-                continue;
-            json_t *folds = json_object_get(cell, "folds");
-            if (!folds) {
-                folds = json_array();
-                json_object_clear(cell);
-                json_object_set_new(cell, "folds", folds);
-                json_object_set(cell, "definition", json_object_get(value, "definition"));
-                json_object_set_new(cell, "value", json_real(0));
-            }
-            json_array_append(folds, v);
-            double old = json_number_value(json_object_get(cell, "value"));
-            json_object_set_new(cell, "value",
-                                json_real(old + json_number_value(v) / (double)n_folds));
-        }
-    }
-}
-
 static akin_status evaluate_folds(struct session *s, const struct dataset *data,
                                   struct split_spec spec, json_t **result, akin_error *err)
 {
@@ -404,19 +376,19 @@ static akin_status evaluate_folds(struct session *s, const struct dataset *data,
         AKIN_TRY(dataset_split(data, &spec, &train, &test, err));
         AKIN_TRY(evaluate_once(s, train, test, &fold, err));
         contenders_reset(s);
-        if (!*result) {
-            *result = json_deep_copy(fold);
-            json_object_set_new(*result, "tests", json_array());
-            json_object_set_new(*result, "n_folds", json_integer(spec.n));
-        }
-        fold_add(*result, fold, spec.n);
+        AKIN_TRY(folds_add(result, fold, err));
         json_decref(fold);
         fold = NULL;
         dataset_free(train);
         dataset_free(test);
         train = test = NULL;
     }
+    AKIN_TRY(folds_finish(*result, spec.n, err));
 done:
+    if (status != AKIN_OK) {
+        json_decref(*result);
+        *result = NULL;
+    }
     json_decref(fold);
     dataset_free(train);
     dataset_free(test);

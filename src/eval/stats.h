@@ -35,6 +35,13 @@ akin_status stats_difference(akin_ctx *ctx, int64_t n, const struct stats_ratio 
  */
 double stats_wilcoxon(double *d, int64_t n);
 
+/* Mean of x (n), the deviation of x (n - 1 degrees of freedom) and the 95 % interval of the mean by
+ * Student's t: for a few folds or seeds. NaN where n is too small. */
+struct stats_mean {
+    double value, deviation, lo, hi;
+};
+struct stats_mean stats_mean(const double *x, int64_t n);
+
 /* Linear-interpolation quantile of x (n >= 1), ascending. */
 double stats_quantile(const double *x, int64_t n, double q);
 

@@ -81,7 +81,7 @@ static akin_status ials_row(const struct ials *s, const struct query *q, struct 
     /* the fold sorts as unsigned numbers: below 0 comes last */
     while (n > 0 && (item[n - 1] < 0 || item[n - 1] >= s->n_items))
         n--;
-    *out = (struct row_data){n, item, weight, ials_lambda(s->params, n, s->n_items)};
+    *out = (struct row_data){n, item, weight, ials_lambda(s->params, n, s->n_items), NULL};
     return status;
 }
 

@@ -108,7 +108,8 @@ static akin_status fit_alloc(struct ials_fit *f, akin_error *err)
         MEM_ZERO(ctx, s->X, s->n * k);
         if (f->p->biases)
             MEM_ZERO(ctx, s->offset, s->n);
-        AKIN_TRY(ials_side_cut(f, s, err));
+        MEM_NEW(ctx, s->block, s->hi - s->lo + 2);
+        s->n_blocks = row_cut(s->rows->ptr, s->lo, s->hi, k, s->block);
         for (int64_t r = s->lo; r < s->hi; r++) {
             int64_t n = s->rows->ptr[r + 1] - s->rows->ptr[r];
             longest = n > longest ? n : longest;

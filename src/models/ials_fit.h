@@ -36,8 +36,6 @@ struct ials_fit {
     int64_t scratch_size;
 };
 
-/* Rows of this rank into blocks of equal estimated work. */
-akin_status ials_side_cut(struct ials_fit *f, struct ials_side *s, akin_error *err);
 /* Solves one side against the other. how: enum ials_solver. Both sides lie in `basis` after it. */
 akin_status ials_half_step(struct ials_fit *f, struct ials_side *solved, struct ials_side *fixed,
                            int how, akin_error *err);

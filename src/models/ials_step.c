@@ -3,7 +3,7 @@
  *   Gram of the fixed side → eigenbasis → turn the fixed side (and, for descent, the solved side's
  *   start) into it → ials_exchange → solve every row of the solved side.
  *
- * Rows go to workers in blocks of equal estimated work; a row's bits depend on nothing but its own
+ * Rows go to workers in blocks of equal work (row_cut); a row's bits depend on nothing but its own
  * data. With biases a side has two forms: solution [p, b], and features [p, 1] beside the offset b.
  */
 #include "core/par.h"
@@ -13,34 +13,7 @@
 
 #include <string.h>
 
-enum { BLOCK_WORK = 1 << 25 }; /* multiply-adds: about 1 ms */
-
-/* ---- Rows in blocks of equal work ---- */
-
-static double row_work(int64_t n, int64_t k)
-{
-    double a = (double)n, b = (double)k;
-    if (8 * n < 7 * k)
-        return a * a * b / 2 + a * a * a / 6 + 4 * a * b + 500;
-    return a * b * b / 2 + b * b * b / 6 + 2 * a * b + 500;
-}
-
-akin_status ials_side_cut(struct ials_fit *f, struct ials_side *s, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    double work = 0.0;
-    MEM_NEW(f->ctx, s->block, s->hi - s->lo + 2);
-    s->block[0] = s->lo;
-    for (int64_t r = s->lo; r < s->hi; r++) {
-        work += row_work(s->rows->ptr[r + 1] - s->rows->ptr[r], f->k);
-        if (work >= BLOCK_WORK || r + 1 == s->hi) {
-            s->block[++s->n_blocks] = r + 1;
-            work = 0.0;
-        }
-    }
-done:
-    return status;
-}
+/* ---- Rows ---- */
 
 struct solve_job {
     struct ials_fit *f;

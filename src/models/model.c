@@ -15,12 +15,41 @@
 #include <stdio.h>
 #include <string.h>
 
+/* params under our names: a new reference. */
+static akin_status rename_aliases(const struct model_class *cls, const json_t *params, json_t **out,
+                                  akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    json_t *ours = json_copy((json_t *)(uintptr_t)params);
+    if (!ours)
+        AKIN_FAIL(AKIN_E_MEMORY, "%s: out of memory for parameters", cls->name);
+    for (const struct model_alias *a = cls->aliases; a->theirs; a++) {
+        json_t *value = json_object_get(params, a->theirs);
+        if (!value)
+            continue;
+        if (json_object_get(params, a->ours))
+            AKIN_FAIL(AKIN_E_ARG, "%s: %s and %s are the same parameter; give one", cls->name,
+                      a->theirs, a->ours);
+        if (json_object_set(ours, a->ours, value) != 0)
+            AKIN_FAIL(AKIN_E_MEMORY, "%s: out of memory for parameters", cls->name);
+        (void)json_object_del(ours, a->theirs);
+    }
+    *out = ours;
+    ours = NULL;
+done:
+    json_decref(ours);
+    return status;
+}
+
 akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
                          struct model **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct model *m = NULL;
+    json_t *renamed = NULL;
     char *bytes = NULL;
+    if (cls->aliases && json_is_object(params))
+        AKIN_TRY(rename_aliases(cls, params, &renamed, err));
     MEM_ZERO(ctx, m, 1);
     m->ctx = ctx;
     m->cls = cls;
@@ -29,10 +58,12 @@ akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const jso
     m->params = bytes;
     MEM_ZERO(ctx, bytes, cls->self_size > 0 ? cls->self_size : 1);
     m->self = bytes;
-    AKIN_TRY(param_parse(cls->name, cls->params, cls->n_params, params, &m->arena, m->params, err));
+    AKIN_TRY(param_parse(cls->name, cls->params, cls->n_params, renamed ? renamed : params,
+                         &m->arena, m->params, err));
     *out = m;
     m = NULL;
 done:
+    json_decref(renamed);
     model_free(m);
     return status;
 }

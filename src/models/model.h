@@ -38,14 +38,20 @@ enum model_flags {
     MODEL_WANTS_VALUES = 4 /* learns from values rather than positives */
 };
 
+/* What another library calls a parameter; a list of them ends with {NULL, NULL}. */
+struct model_alias {
+    const char *theirs, *ours;
+};
+
 struct model_class {
     const char *name;    /* "ials" */
     const char *summary; /* one line */
     uint32_t flags;      /* enum model_flags */
     const akin_param *params;
     size_t n_params;
-    size_t params_size; /* sizeof the parameter struct */
-    size_t self_size;   /* zeroed by model_create; model->self */
+    size_t params_size;                /* sizeof the parameter struct */
+    const struct model_alias *aliases; /* understood beside the names of params; or NULL */
+    size_t self_size;                  /* zeroed by model_create; model->self */
     akin_status (*fit)(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
                        akin_error *err);
     struct scorer_class scorer; /* self = model->self */

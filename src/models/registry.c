@@ -33,6 +33,8 @@
     X(nmf) \
     X(bpr) \
     X(content) \
+    X(als) \
+    X(svdpp) \
     /* the end */
 /* clang-format on */
 

@@ -11,17 +11,18 @@
  * Descent: Rendle et al. 2021, "iALS++", arXiv:2110.14044; in the eigenbasis its blocks are coupled
  * by the row's own items alone, so that the product with B is k and not k².
  *
- * Not here: constraints (non-negative factors), explicit ratings.
+ * Not here: constraints (rows_nonneg.c), conjugate gradients (rows_cg.c).
  */
-#include "solve/rows.h"
+#include "solve/rows_impl.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 enum {
-    SYRK_POLL = 2048, /* items of a long row between two looks at cancel */
-    AHEAD = 4         /* rows of Z fetched ahead of a gather */
+    SYRK_POLL = 2048,    /* items of a long row between two looks at cancel */
+    AHEAD = 4,           /* rows of Z fetched ahead of a gather */
+    BLOCK_WORK = 1 << 25 /* multiply-adds of a block of rows: about 1 ms */
 };
 
 static int64_t round16(int64_t n)
@@ -53,9 +54,27 @@ int64_t row_scratch_max(int64_t k, int64_t n)
     return a > b ? a : b;
 }
 
-static float weight_of(const struct row_data *row, int32_t i)
+static double row_work(int64_t n, int64_t k)
 {
-    return row->weight ? row->weight[i] : 1.0f;
+    double a = (double)n, b = (double)k;
+    if (is_short(k, n))
+        return a * a * b / 2 + a * a * a / 6 + 4 * a * b + 500;
+    return a * b * b / 2 + b * b * b / 6 + 2 * a * b + 500;
+}
+
+int64_t row_cut(const int64_t *ptr, int64_t lo, int64_t hi, int64_t k, int64_t *block)
+{
+    int64_t n_blocks = 0;
+    double work = 0.0;
+    block[0] = lo;
+    for (int64_t r = lo; r < hi; r++) {
+        work += row_work(ptr[r + 1] - ptr[r], k);
+        if (work >= BLOCK_WORK || r + 1 == hi) {
+            block[++n_blocks] = r + 1;
+            work = 0.0;
+        }
+    }
+    return n_blocks;
 }
 
 static void prefetch_row(const float *z, int64_t k)
@@ -89,7 +108,7 @@ static bool woodbury_factor(const struct row_system *sys, const struct row_data 
     q->S = q->K + q->ld * q->ld;
     panels = q->S + q->ld * kk;
     for (int64_t t = 0; t < k; t++)
-        q->root[t] = sqrtf(1.0f / (sys->base[t] + row->lambda));
+        q->root[t] = sqrtf(1.0f / (row_base(sys, t) + row->lambda));
     for (int32_t i = 0; i < n && i < AHEAD; i++)
         prefetch_row(sys->Z + row->item[i] * k, k);
     for (int32_t i = 0; i < n; i++) {
@@ -106,7 +125,7 @@ static bool woodbury_factor(const struct row_system *sys, const struct row_data 
         sys->kern->gemm(n - p, n - p < KERN_PANEL ? n - p : KERN_PANEL, k, q->S + p * k, k,
                         panels + p * k, q->K + p * q->ld + p, q->ld, 0);
     for (int32_t i = 0; i < n; i++)
-        q->K[i * q->ld + i] += 1.0f / weight_of(row, i);
+        q->K[i * q->ld + i] += 1.0f / row_weight(row, i);
     return sys->kern->chol(n, q->K, q->ld) == 0;
 }
 
@@ -127,7 +146,7 @@ static bool woodbury_solve(const struct row_system *sys, const struct row_data *
     if (!woodbury_factor(sys, row, scratch, &q))
         return false;
     for (int32_t i = 0; i < row->n; i++)
-        q.s[i] = sys->offset ? 1.0f - sys->offset[row->item[i]] : 1.0f;
+        q.s[i] = row_target(sys, row, i);
     if (sys->shift) {
         for (int64_t t = 0; t < k; t++)
             q.t[t] = q.root[t] * sys->shift[t];
@@ -162,15 +181,13 @@ static bool woodbury_apply(const struct row_system *sys, const struct row_data *
     return true;
 }
 
-/* The k×k system into A (k, ld), factored. *failed: A is not positive. */
-static akin_status dense_factor(akin_ctx *ctx, const struct row_system *sys,
-                                const struct row_data *row, float *A, int64_t ld, bool *failed,
-                                akin_error *err)
+akin_status row_build(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
+                      float *A, int64_t ld, akin_error *err)
 {
     int64_t k = sys->k;
     for (int64_t i = 0; i < k; i++) {
         memset(A + i * ld, 0, (size_t)i * sizeof *A);
-        A[i * ld + i] = sys->base[i] + row->lambda;
+        A[i * ld + i] = row_base(sys, i) + row->lambda;
     }
     for (int32_t lo = 0; lo < row->n; lo += SYRK_POLL) {
         int32_t n = row->n - lo < SYRK_POLL ? row->n - lo : SYRK_POLL;
@@ -180,20 +197,28 @@ static akin_status dense_factor(akin_ctx *ctx, const struct row_system *sys,
         sys->kern->syrk(k, n, sys->Z, k, row->item + lo, row->weight ? row->weight + lo : NULL, A,
                         ld);
     }
-    *failed = sys->kern->chol(k, A, ld) != 0;
     return AKIN_OK;
 }
 
-/* x = ZᵀW(1 - c) - h */
-static void right_side(const struct row_system *sys, const struct row_data *row, float *x)
+/* The k×k system into A (k, ld), factored. *failed: A is not positive. */
+static akin_status dense_factor(akin_ctx *ctx, const struct row_system *sys,
+                                const struct row_data *row, float *A, int64_t ld, bool *failed,
+                                akin_error *err)
+{
+    akin_status status = row_build(ctx, sys, row, A, ld, err);
+    *failed = status == AKIN_OK && sys->kern->chol(sys->k, A, ld) != 0;
+    return status;
+}
+
+void row_right_side(const struct row_system *sys, const struct row_data *row, float *x)
 {
     int64_t k = sys->k;
     memset(x, 0, (size_t)k * sizeof *x);
     for (int32_t i = 0; i < row->n; i++) {
-        float target = sys->offset ? 1.0f - sys->offset[row->item[i]] : 1.0f;
+        float target = row_target(sys, row, i);
         if (i + AHEAD < row->n)
             prefetch_row(sys->Z + row->item[i + AHEAD] * k, k);
-        sys->kern->axpy(weight_of(row, i) * target, sys->Z + row->item[i] * k, x, k);
+        sys->kern->axpy(row_weight(row, i) * target, sys->Z + row->item[i] * k, x, k);
     }
     if (sys->shift)
         sys->kern->axpy(-1.0f, sys->shift, x, k);
@@ -229,7 +254,7 @@ akin_status row_solve(akin_ctx *ctx, const struct row_system *sys, const struct 
         if (status != AKIN_OK)
             return status;
         if (!failed) {
-            right_side(sys, row, x);
+            row_right_side(sys, row, x);
             sys->kern->chol_solve(k, scratch, ld, x);
             return AKIN_OK;
         }
@@ -269,14 +294,15 @@ static bool descend_block(const struct row_system *sys, const struct row_data *r
     const struct kern *kern = sys->kern;
     int64_t k = sys->k, b = hi - lo, ld = round16(b);
     for (int64_t i = 0; i < b; i++) {
-        float d = sys->base[lo + i] + row->lambda;
+        float d = row_base(sys, lo + i) + row->lambda;
         memset(A + i * ld, 0, (size_t)i * sizeof *A);
         A[i * ld + i] = d;
         g[i] = d * x[lo + i] + (sys->shift ? sys->shift[lo + i] : 0.0f);
     }
     kern->syrk(b, row->n, sys->Z + lo, k, row->item, row->weight, A, ld);
     for (int32_t i = 0; i < row->n; i++)
-        kern->axpy(weight_of(row, i) * (pred[i] - 1.0f), sys->Z + row->item[i] * k + lo, g, b);
+        kern->axpy(row_weight(row, i) * (pred[i] - row_goal(row, i)),
+                   sys->Z + row->item[i] * k + lo, g, b);
     if (kern->chol(b, A, ld) != 0)
         return false;
     kern->chol_solve(b, A, ld, g);
@@ -318,13 +344,14 @@ static void reference_build(const struct row_system *sys, const struct row_data 
 {
     int64_t k = sys->k;
     for (int64_t i = 0; i < k; i++) {
-        A[i * k + i] = (double)sys->base[i] + (double)row->lambda;
+        A[i * k + i] = (double)row_base(sys, i) + (double)row->lambda;
         x[i] = b ? (double)b[i] : sys->shift ? -(double)sys->shift[i] : 0.0;
     }
     for (int32_t r = 0; r < row->n; r++) {
         const float *z = sys->Z + row->item[r] * k;
-        double w = (double)weight_of(row, r);
-        double target = sys->offset ? 1.0 - (double)sys->offset[row->item[r]] : 1.0;
+        double w = (double)row_weight(row, r);
+        double target = (double)row_goal(row, r);
+        target -= sys->offset ? (double)sys->offset[row->item[r]] : 0.0;
         for (int64_t i = 0; i < k; i++) {
             double wz = w * (double)z[i];
             if (!b)

@@ -1,10 +1,11 @@
 /*
  * Row problems of alternating least squares: for one row with features of n items and weights,
  *
- *     x = argmin Σ_i w_i (1 - c_i - z_i·x)² + xᵀ B x + 2 h·x + lambda·‖x‖²
+ *     x = argmin Σ_i w_i (t_i - c_i - z_i·x)² + xᵀ B x + 2 h·x + lambda·‖x‖²
  *
  * where B is the same for all rows of a half-step. Features are given in the eigenbasis of B, so
- * that B is diagonal: A = diag(base + lambda) + Σ w z zᵀ has a cheap inverse for short rows.
+ * that B is diagonal: A = diag(base + lambda) + Σ w z zᵀ has a cheap inverse for short rows. The
+ * targets t are 1 for implicit feedback; explicit ratings give their own, and have no B.
  */
 #ifndef AKIN_SOLVE_ROWS_H
 #define AKIN_SOLVE_ROWS_H
@@ -18,7 +19,7 @@ struct row_system {
     int64_t k;
     const float *Z;      /* (items, k) features in the eigenbasis */
     const float *offset; /* (items) c, or NULL = 0 */
-    const float *base;   /* (k) diagonal of B, >= 0 */
+    const float *base;   /* (k) diagonal of B, >= 0; NULL = 0 */
     const float *shift;  /* (k) h, NULL = 0 */
 };
 
@@ -28,7 +29,15 @@ struct row_data {
     const int32_t *item;
     const float *weight; /* > 0 */
     float lambda;        /* > 0 */
+    const float *target; /* (n) t, NULL = 1 */
 };
+
+/*
+ * Rows [lo, hi) of a matrix (ptr as in a CSR) into blocks of about equal work of row_solve at k,
+ * around a millisecond each: block (hi - lo + 2, the caller's) receives the bounds; returns how
+ * many blocks.
+ */
+int64_t row_cut(const int64_t *ptr, int64_t lo, int64_t hi, int64_t k, int64_t *block);
 
 /* Floats of scratch for rows of up to n items. */
 int64_t row_scratch(int64_t k, int64_t n);
@@ -43,6 +52,16 @@ int64_t row_scratch_max(int64_t k, int64_t n);
  */
 akin_status row_solve(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
                       float *x, float *scratch, akin_error *err);
+
+/*
+ * The same with x[0..n_bound) >= 0, by coordinate descent from zero, so that a row has the same
+ * bits whatever was known of it before. Stops when no coordinate moves by 1e-6 of the largest, or
+ * after 1000 rounds. Scratch: row_nonneg_scratch(k). Cost: nk²/2 and k² a round; tens of rounds.
+ */
+int64_t row_nonneg_scratch(int64_t k);
+akin_status row_solve_nonneg(akin_ctx *ctx, const struct row_system *sys,
+                             const struct row_data *row, int64_t n_bound, float *x, float *scratch,
+                             akin_error *err);
 
 /*
  * One pass of block coordinate descent from x (k), blocks of `block` coordinates in order, each
@@ -62,6 +81,11 @@ akin_status row_conjugate(akin_ctx *ctx, const struct row_system *sys, const str
 /* x (k) = A⁻¹·b for explanations; b (k) may be x. Cost and failures as row_solve. */
 akin_status row_apply(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
                       const float *b, float *x, float *scratch, akin_error *err);
+/* The same where some coordinates are held at 0: those of `support` (k) that are exactly 0, as
+ * row_solve_nonneg leaves them. x is neither support nor b. Scratch: row_nonneg_scratch(k). */
+akin_status row_apply_support(akin_ctx *ctx, const struct row_system *sys,
+                              const struct row_data *row, const float *support, const float *b,
+                              float *x, float *scratch, akin_error *err);
 
 /*
  * The same as row_solve in double by plain Cholesky: the yardstick of the tests, and the way out

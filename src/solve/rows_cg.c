@@ -11,7 +11,7 @@
  * Bound by the gathers of rows: each step reads n·k floats twice, the second time from the nearest
  * cache. Not here: a stop by the residual, as steps are few.
  */
-#include "solve/rows.h"
+#include "solve/rows_impl.h"
 
 enum { EXACT_ROWS = 16 }; /* up to here the n×n system is cheaper than the steps */
 
@@ -26,13 +26,13 @@ akin_status row_conjugate(akin_ctx *ctx, const struct row_system *sys, const str
     float *restrict p = z + k;      /* (k) direction */
     float *restrict q = p + k;      /* (k) -A·p */
     float *restrict d = q + k;      /* (k) D */
-    float *restrict target = d + k; /* (n) 1 - c */
+    float *restrict target = d + k; /* (n) t - c */
     if (n <= EXACT_ROWS)
         return row_solve(ctx, sys, row, x, scratch, err);
     for (int32_t i = 0; i < n; i++)
-        target[i] = sys->offset ? 1.0f - sys->offset[row->item[i]] : 1.0f;
+        target[i] = row_target(sys, row, i);
     for (int64_t t = 0; t < k; t++) {
-        d[t] = sys->base[t] + row->lambda;
+        d[t] = row_base(sys, t) + row->lambda;
         r[t] = -d[t] * x[t] - (sys->shift ? sys->shift[t] : 0.0f);
     }
     kern->residual(k, n, sys->Z, k, row->item, row->weight, target, x, r);

@@ -21,3 +21,6 @@
 {"bpr", "{\"grid\":4,\"negative_exponent\":0.5,\"epochs\":60}"},
 {"content", "{\"weighting\":\"tfidf\",\"ngrams\":2,\"mean\":\"whole\"}"},
 {"content", "{\"columns\":[\"genre\",\"year\"],\"number_weight\":0.5}"},
+{"als", "{\"biases\":false,\"reg_exponent\":0,\"factors\":5,\"epochs\":4,\"tol\":0.01}"},
+{"als", "{\"nonnegative\":true,\"factors\":6,\"epochs\":3}"},
+{"svdpp", "{\"factors\":33,\"batch\":11,\"epochs\":4,\"decay\":0.9,\"learning_rate\":0.1}"},

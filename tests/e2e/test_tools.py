@@ -30,6 +30,27 @@ class Tools(Case):
         self.akin("split", data, "--by", "tiem:0.2", "-o", self.dir / "a.akin", "--test-out",
                   self.dir / "b.akin", status=2)
 
+    def test_folds_are_evaluated_as_one(self):
+        data = self.dir / "d.akin"
+        whole = self.json("prepare", self.ratings(), "-o", data)["kept"]
+        r = self.json("evaluate", "--train", data, "--split", "kfold:4", "--metrics",
+                      "rmse,recall@5", "--positive", "value >= 4", "--model", "als", "--model",
+                      "popular")
+        als, popular = r["results"]
+        rmse = als["metrics"]["rmse"]
+        self.assertEqual((r["n_folds"], len(rmse["folds"]), rmse["n"]), (4, 4, 4))
+        self.assertAlmostEqual(rmse["value"], sum(rmse["folds"]) / 4)
+        self.assertTrue(rmse["lo"] < rmse["value"] < rmse["hi"] and rmse["std"] > 0)
+        self.assertEqual(als["n_pairs"] + als["n_cold"], whole)
+        self.assertIsNone(popular["metrics"]["rmse"]["value"])
+        self.assertIn("reason", popular["metrics"]["rmse"])
+        for i in range(4):  # a fold is what split and evaluate make of it
+            self.json("split", data, "--by", "kfold:4", "--fold", i, "-o", self.dir / "a.akin",
+                      "--test-out", self.dir / "b.akin")
+            one = self.json("evaluate", "--train", self.dir / "a.akin", "--test",
+                            self.dir / "b.akin", "--metrics", "rmse", "--model", "als")
+            self.assertEqual(one["results"][0]["metrics"]["rmse"]["value"], rmse["folds"][i])
+
     def test_plan_is_near_what_prepare_takes(self):
         self.akin("synth", "--users", 4000, "--items", 2000, "--events", 400000, "-o",
                   self.dir / "s")

@@ -120,12 +120,30 @@ static void test_compare(void **state)
     ctx_free(ctx);
 }
 
+/* Student's t of a few folds; bounds by scipy.stats.t.interval. */
+static void test_mean_of_folds(void **state)
+{
+    (void)state;
+    static const double x[] = {0.81, 0.84, 0.83, 0.79, 0.83};
+    double many[41];
+    struct stats_mean m = stats_mean(x, 5);
+    assert_true(fabs(m.value - 0.82) < 1e-12 && fabs(m.deviation - 0.02) < 1e-12);
+    assert_true(fabs(m.lo - 0.795166720) < 1e-8 && fabs(m.hi - 0.844833280) < 1e-8);
+    for (int i = 0; i < 41; i++)
+        many[i] = i;
+    m = stats_mean(many, 41);
+    assert_true(fabs(m.lo - 16.218914) < 1e-4 && fabs(m.hi - 23.781086) < 1e-4);
+    m = stats_mean(x, 1);
+    assert_true(m.value < 0.8101 && isnan(m.lo) && isnan(m.deviation));
+    assert_true(isnan(stats_mean(x, 0).value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantile), cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_empty),    cmocka_unit_test(test_wilcoxon),
-        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_compare),  cmocka_unit_test(test_mean_of_folds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

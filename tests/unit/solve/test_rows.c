@@ -69,7 +69,7 @@ static void test_golden(void **state)
         shift[t] = (float)(t % 3 - 1) / 8.0f;
     }
     struct row_system sys = {ctx->kern, K, Z, offset, base, shift};
-    struct row_data row = {3, few, weight, 0.5f};
+    struct row_data row = {3, few, weight, 0.5f, NULL};
     for (int i = 0; i < 3; i++)
         weight[i] = 1.0f + (float)(few[i] % 4) / 2.0f;
     assert_int_equal(row_solve(ctx, &sys, &row, x, scratch, NULL), AKIN_OK);
@@ -78,7 +78,7 @@ static void test_golden(void **state)
         many[i] = 4 + i;
         weight[i] = 1.0f + (float)(many[i] % 4) / 2.0f;
     }
-    row = (struct row_data){20, many, weight, 0.5f};
+    row = (struct row_data){20, many, weight, 0.5f, NULL};
     assert_int_equal(row_solve(ctx, &sys, &row, x, scratch, NULL), AKIN_OK);
     assert_true(distance(x, golden_row_long, K) < 1e-6);
     free(scratch);
@@ -100,7 +100,7 @@ static void test_reference(void **state)
             double exact[K_MAX];
             sys.offset = n % 2 ? NULL : s->offset;
             sys.shift = n % 4 < 2 ? NULL : s->shift;
-            struct row_data row = {n, s->item, n % 3 ? s->weight : NULL, 0.125f};
+            struct row_data row = {n, s->item, n % 3 ? s->weight : NULL, 0.125f, NULL};
             assert_int_equal(row_solve_reference(ctx, &sys, &row, NULL, exact, NULL), AKIN_OK);
             assert_int_equal(row_solve(ctx, &sys, &row, x, s->scratch, NULL), AKIN_OK);
             assert_true(distance(x, exact, k) < 2e-5);
@@ -149,7 +149,7 @@ static void check_descent(const struct descent *d)
     struct setup *s = setup_new(ctx, K, &sys);
     static const int32_t lengths[] = {0, 5, 17, 33, 60, 300};
     for (size_t c = 0; c < sizeof lengths / sizeof lengths[0]; c++) {
-        struct row_data row = {lengths[c], s->item, s->weight, 0.125f};
+        struct row_data row = {lengths[c], s->item, s->weight, 0.125f, NULL};
         float x[K];
         double exact[K];
         solve_fill(x, K, 77);
@@ -198,7 +198,7 @@ static void test_same_bits(void **state)
         struct row_system sys;
         struct setup *s = setup_new(ctx, K, &sys);
         for (int c = 0; c < CASES; c++) {
-            struct row_data row = {lengths[c], s->item, s->weight, 0.125f};
+            struct row_data row = {lengths[c], s->item, s->weight, 0.125f, NULL};
             memset(x, 0, sizeof x);
             assert_int_equal(row_solve(ctx, &sys, &row, x[0], s->scratch, NULL), AKIN_OK);
             assert_int_equal(row_descend(ctx, &sys, &row, 16, x[1], s->scratch, NULL), AKIN_OK);
@@ -229,7 +229,7 @@ static void test_way_out(void **state)
             Z[i * K + t] = 1000.0f + (t == i % K ? 1e-3f : 0.0f);
     }
     struct row_system sys = {ctx->kern, K, Z, NULL, base, NULL};
-    struct row_data row = {N, item, NULL, 1e-5f};
+    struct row_data row = {N, item, NULL, 1e-5f, NULL};
     assert_int_equal(row_solve(ctx, &sys, &row, x, scratch, NULL), AKIN_OK);
     for (int t = 0; t < K; t++)
         assert_true(isfinite(x[t]));
@@ -248,6 +248,128 @@ static void test_way_out(void **state)
     solve_ctx_done(ctx);
 }
 
+/* Targets of their own by every method; none means 1. */
+static void test_targets(void **state)
+{
+    (void)state;
+    enum { K = 24 };
+    static const int32_t lengths[] = {5, 20, 21, 90};
+    akin_ctx *ctx = solve_ctx(1, NULL);
+    struct row_system sys;
+    struct setup *s = setup_new(ctx, K, &sys);
+    float ones[ITEMS], x[K], y[K], fives[ITEMS], targets[ITEMS];
+    double exact[K];
+    for (int32_t i = 0; i < ITEMS; i++) {
+        ones[i] = 1.0f;
+        fives[i] = 5.0f;
+        targets[i] = 1.0f + (float)(i % 9) * 0.5f;
+    }
+    for (size_t c = 0; c < sizeof lengths / sizeof lengths[0]; c++) {
+        struct row_data row = {lengths[c], s->item, s->weight, 0.125f, NULL};
+        assert_int_equal(row_solve(ctx, &sys, &row, x, s->scratch, NULL), AKIN_OK);
+        row.target = ones;
+        assert_int_equal(row_solve(ctx, &sys, &row, y, s->scratch, NULL), AKIN_OK);
+        assert_memory_equal(x, y, sizeof x);
+        row.target = targets;
+        assert_int_equal(row_solve(ctx, &sys, &row, x, s->scratch, NULL), AKIN_OK);
+        assert_int_equal(row_solve_reference(ctx, &sys, &row, NULL, exact, NULL), AKIN_OK);
+        assert_true(distance(x, exact, K) < 1e-4);
+        memset(y, 0, sizeof y);
+        for (int pass = 0; pass < 60; pass++)
+            assert_int_equal(row_descend(ctx, &sys, &row, 8, y, s->scratch, NULL), AKIN_OK);
+        assert_true(distance(y, exact, K) < 1e-3);
+        memset(y, 0, sizeof y);
+        assert_int_equal(row_conjugate(ctx, &sys, &row, 60, y, s->scratch, NULL), AKIN_OK);
+        assert_true(distance(y, exact, K) < 1e-3);
+    }
+    struct row_system bare = {ctx->kern, K, s->Z, NULL, NULL, NULL}; /* no B: all at once */
+    struct row_data row = {30, s->item, NULL, 0.5f, fives};
+    assert_int_equal(row_solve(ctx, &bare, &row, x, s->scratch, NULL), AKIN_OK);
+    assert_int_equal(row_solve_reference(ctx, &bare, &row, NULL, exact, NULL), AKIN_OK);
+    assert_true(distance(x, exact, K) < 1e-4);
+    setup_free(s);
+    ctx_free(ctx);
+}
+
+/* What row_solve_nonneg minimises, in double. */
+static double bounded_loss(const struct row_system *sys, const struct row_data *row,
+                           const double *x)
+{
+    double loss = 0.0;
+    for (int32_t i = 0; i < row->n; i++) {
+        double miss = (double)row->target[i];
+        for (int64_t t = 0; t < sys->k; t++)
+            miss -= x[t] * (double)sys->Z[row->item[i] * sys->k + t];
+        loss += miss * miss;
+    }
+    for (int64_t t = 0; t < sys->k; t++)
+        loss += (double)row->lambda * x[t] * x[t];
+    return loss;
+}
+
+/* The best over all ways to hold coordinates at 0, each solved exactly; the last one is free. */
+static double best_bounded(akin_ctx *ctx, const struct row_system *sys, const struct row_data *row,
+                           const float *Z)
+{
+    enum { K = 5 };
+    double best = (double)INFINITY;
+    for (int held = 0; held < 1 << (K - 1); held++) {
+        float some[ITEMS * K];
+        double x[K];
+        bool fits = true;
+        for (int i = 0; i < ITEMS * K; i++)
+            some[i] = held >> (i % K) & 1 ? 0.0f : Z[i];
+        struct row_system only = {sys->kern, K, some, NULL, NULL, NULL};
+        assert_int_equal(row_solve_reference(ctx, &only, row, NULL, x, NULL), AKIN_OK);
+        for (int t = 0; t < K - 1; t++)
+            fits = fits && x[t] >= 0.0;
+        double loss = bounded_loss(&only, row, x);
+        best = fits && loss < best ? loss : best;
+    }
+    return best;
+}
+
+/* Bounded rows against all 16 supports; reasons' vector over the support of the solution. */
+static void test_nonneg(void **state)
+{
+    (void)state;
+    enum { K = 5, CASES = 40 };
+    akin_ctx *ctx = solve_ctx(1, NULL);
+    int n_held = 0;
+    for (uint64_t c = 0; c < CASES; c++) {
+        static float Z[ITEMS * K], target[ITEMS], scratch[4096];
+        int32_t item[ITEMS], n = 1 + (int32_t)(c * 7 % 40);
+        float x[K], v[K];
+        double wide[K];
+        solve_fill(Z, ITEMS * K, 100 + c);
+        solve_fill(target, ITEMS, 200 + c);
+        for (int32_t i = 0; i < ITEMS; i++)
+            item[i] = i;
+        struct row_system sys = {ctx->kern, K, Z, NULL, NULL, NULL};
+        struct row_data row = {n, item, NULL, 0.25f, target};
+        assert_true(row_nonneg_scratch(K) <= 4096);
+        assert_int_equal(row_solve_nonneg(ctx, &sys, &row, K - 1, x, scratch, NULL), AKIN_OK);
+        for (int t = 0; t < K; t++) {
+            assert_true(x[t] >= 0.0f || t == K - 1);
+            n_held += t < K - 1 && x[t] <= 0.0f;
+            wide[t] = (double)x[t];
+        }
+        double got = bounded_loss(&sys, &row, wide), best = best_bounded(ctx, &sys, &row, Z);
+        if (!(got < best * (1.0 + 1e-5)))
+            fail_msg("case %d: loss %.9g, best %.9g", (int)c, got, best);
+        float right[K] = {0}, sum = 0.0f;
+        for (int32_t i = 0; i < n; i++)
+            for (int t = 0; t < K; t++)
+                right[t] += target[i] * Z[i * K + t];
+        assert_int_equal(row_apply_support(ctx, &sys, &row, x, right, v, scratch, NULL), AKIN_OK);
+        for (int t = 0; t < K; t++)
+            sum += fabsf(v[t] - x[t]);
+        assert_true(sum < 1e-3f);
+    }
+    assert_true(n_held > CASES / 2);
+    ctx_free(ctx);
+}
+
 int main(void)
 {
     printf("seed %llu\n", (unsigned long long)test_seed);
@@ -255,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_golden),    cmocka_unit_test(test_reference),
         cmocka_unit_test(test_descent),   cmocka_unit_test(test_conjugate),
         cmocka_unit_test(test_same_bits), cmocka_unit_test(test_way_out),
+        cmocka_unit_test(test_targets),   cmocka_unit_test(test_nonneg),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

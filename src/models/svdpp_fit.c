@@ -1,0 +1,412 @@
+/*
+ * Training of svdpp (see svdpp.c): users in batches; of each batch first the users are solved, in
+ * parallel, then the items that they rated step, in parallel.
+ *
+ * The ratings of an item by a batch are a run of its row by users, as batches are ranges of users:
+ * `segments` are these runs, `place` leads from each to its error among those of the batch. An item
+ * sums over its run in order, so that no sum depends on threads and nothing is folded.
+ *
+ * A step is rate · Σ / (1 + rate · n) over n ratings: for few ratings that of gradient descent, for
+ * many (a small catalogue, a large batch) no further than to about the optimum, so that no choice
+ * of batch diverges. Regularisation is taken implicitly, (1 + rate · reg · n)^-1, for the same
+ * reason; the step of q is in units of the ratings' variance, which makes the rate mean the same on
+ * every scale.
+ */
+#include "core/par.h"
+#include "core/rng.h"
+#include "kern/kern.h"
+#include "kern/math.h"
+#include "models/svdpp.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { USERS_PER_BLOCK = 8, SEGMENTS_PER_BLOCK = 64, SETTLE_USERS = 64, POLL_ROWS = 4096 };
+
+/* The ratings [lo, lo + n) of `item`, in its row by users. */
+struct segment {
+    int64_t lo;
+    int32_t n, item;
+};
+
+struct svdpp_fit {
+    akin_ctx *ctx;
+    struct svdpp *self; /* looks at the arrays below */
+    const struct svdpp_params *p;
+    struct rated_data data;
+    int64_t k, factors, n_users, n_items;
+    float *users, *items, *user_bias, *item_bias, *y; /* the model's */
+    uint64_t seed;
+    double rate, variance;
+    int64_t n_batches;
+    int64_t *segment_ptr;    /* (n_batches + 1) */
+    struct segment *segment; /* items ascending within a batch */
+    int32_t *place;          /* (ratings by item) */
+    float *error;            /* of a batch, ratings by user */
+    float *pull;             /* (batch, factors) |N|^-½ Σ e q */
+    double *square;          /* (n_users) Σ e² */
+    int64_t longest, scratch_size;
+    float *scratch; /* (workers, scratch_size) */
+};
+
+/* ---- Users --------------------------------------------------------------------------------- */
+
+/* Row u of the model: [p + s, 1] and b. scratch: targets, sum, x, the solver's. */
+static akin_status solve_user(struct svdpp_fit *f, int64_t u, float *scratch, struct svdpp_asker *a,
+                              akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct csr *rows = &f->data.by_user;
+    int64_t lo = rows->ptr[u], k = f->k;
+    int32_t n = (int32_t)(rows->ptr[u + 1] - lo);
+    const int32_t *item = rows->col + lo;
+    float *sum = scratch + f->longest;
+    *a = (struct svdpp_asker){n, n, item, item, scratch, sum, sum + k};
+    for (int32_t i = 0; i < a->n; i++)
+        a->target[i] = (float)((double)rows->val[lo + i] - f->data.mean);
+    AKIN_TRY(svdpp_solve(f->self, a, a->x + k, err));
+    float *v = f->users + u * k;
+    for (int64_t t = 0; t < f->factors; t++)
+        v[t] = a->x[t] + a->sum[t];
+    v[f->factors] = 1.0f;
+    f->user_bias[u] = a->x[f->factors];
+done:
+    return status;
+}
+
+struct batch_job {
+    struct svdpp_fit *f;
+    int64_t batch, lo, hi; /* users */
+};
+
+static akin_status user_block(void *arg, int64_t block, int worker, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct batch_job *job = arg;
+    struct svdpp_fit *f = job->f;
+    const struct kern *kern = f->ctx->kern;
+    const int64_t *ptr = f->data.by_user.ptr;
+    int64_t first = job->lo + par_lo(block, USERS_PER_BLOCK);
+    int64_t last = job->lo + par_hi(block, USERS_PER_BLOCK, job->hi - job->lo);
+    for (int64_t u = first; u < last; u++) {
+        struct svdpp_asker a;
+        float *pull = f->pull + (u - job->lo) * f->factors;
+        float *error = f->error + (ptr[u] - ptr[job->lo]);
+        double square = 0.0;
+        AKIN_TRY(solve_user(f, u, f->scratch + worker * f->scratch_size, &a, err));
+        memset(pull, 0, (size_t)f->factors * sizeof *pull);
+        for (int32_t i = 0; i < a.n; i++) {
+            const float *z = f->items + a.item[i] * f->k;
+            error[i] = a.target[i] - kern->dot(z, a.x, f->k);
+            kern->axpy(error[i], z, pull, f->factors);
+            square += (double)error[i] * (double)error[i];
+        }
+        if (a.n > 0)
+            kern->scale(1.0f / sqrtf((float)a.n), pull, f->factors);
+        f->square[u] = square;
+    }
+    progress_add(f->ctx, last - first);
+done:
+    return status;
+}
+
+static akin_status settle_block(void *arg, int64_t block, int worker, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct svdpp_fit *f = arg;
+    struct svdpp_asker a;
+    for (int64_t u = par_lo(block, SETTLE_USERS); u < par_hi(block, SETTLE_USERS, f->n_users); u++)
+        AKIN_TRY(solve_user(f, u, f->scratch + worker * f->scratch_size, &a, err));
+done:
+    return status;
+}
+
+/* All users against the items as they are now. */
+static akin_status settle(struct svdpp_fit *f, akin_error *err)
+{
+    return par_for(f->ctx, par_blocks(f->n_users, SETTLE_USERS), settle_block, f, err);
+}
+
+/* ---- Items --------------------------------------------------------------------------------- */
+
+/* g (k): Σ e [v, 1], h (factors): Σ pull. */
+static void step_item(const struct batch_job *job, const struct segment *seg, float *g, float *h)
+{
+    struct svdpp_fit *f = job->f;
+    const struct kern *kern = f->ctx->kern;
+    const int32_t *user = f->data.by_item.col + seg->lo;
+    const int32_t *place = f->place + seg->lo;
+    const int64_t *ptr = f->data.by_user.ptr;
+    double n = (double)seg->n, rated = 0.0;
+    memset(g, 0, (size_t)f->k * sizeof *g);
+    memset(h, 0, (size_t)f->factors * sizeof *h);
+    for (int32_t e = 0; e < seg->n; e++) {
+        kern->axpy(f->error[place[e]], f->users + user[e] * f->k, g, f->k);
+        kern->axpy(1.0f, f->pull + (user[e] - job->lo) * f->factors, h, f->factors);
+        rated += (double)(ptr[user[e] + 1] - ptr[user[e]]);
+    }
+    double step = f->rate / (1.0 + f->rate * n);
+    double keep = 1.0 / (1.0 + f->rate * f->p->reg * n);
+    double keep_y = 1.0 / (1.0 + f->rate * f->p->reg_implicit * rated);
+    float *q = f->items + seg->item * f->k, *y = f->y + seg->item * f->factors;
+    kern->scale((float)keep, q, f->factors);
+    kern->axpy((float)(keep * step / f->variance), g, q, f->factors);
+    kern->scale((float)keep_y, y, f->factors);
+    kern->axpy((float)(keep_y * step), h, y, f->factors);
+    f->item_bias[seg->item] =
+        (float)(keep * ((double)f->item_bias[seg->item] + step * (double)g[f->factors]));
+}
+
+static akin_status item_block(void *arg, int64_t block, int worker, akin_error *err)
+{
+    const struct batch_job *job = arg;
+    struct svdpp_fit *f = job->f;
+    int64_t first = f->segment_ptr[job->batch], n = f->segment_ptr[job->batch + 1] - first;
+    float *g = f->scratch + worker * f->scratch_size;
+    (void)err;
+    for (int64_t i = par_lo(block, SEGMENTS_PER_BLOCK); i < par_hi(block, SEGMENTS_PER_BLOCK, n);
+         i++)
+        step_item(job, &f->segment[first + i], g, g + f->k);
+    return AKIN_OK;
+}
+
+/* ---- Batches and their segments ------------------------------------------------------------ */
+
+static void batch_range(const struct svdpp_fit *f, int64_t batch, int64_t *lo, int64_t *hi)
+{
+    *lo = par_lo(batch, f->p->batch);
+    *hi = par_hi(batch, f->p->batch, f->n_users);
+}
+
+/* Visits the runs; counts them (segment NULL) at segment_ptr[batch + 1], or puts them. */
+static akin_status each_segment(struct svdpp_fit *f, int64_t *at, bool is_count, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct csr *rows = &f->data.by_item;
+    for (int64_t i = 0; i < f->n_items; i++) {
+        if (i % POLL_ROWS == 0)
+            AKIN_TRY(ctx_check(f->ctx, err));
+        for (int64_t e = rows->ptr[i]; e < rows->ptr[i + 1];) {
+            int64_t batch = rows->col[e] / f->p->batch, lo = e;
+            while (e < rows->ptr[i + 1] && rows->col[e] < (batch + 1) * f->p->batch)
+                e++;
+            if (!is_count)
+                f->segment[at[batch]] = (struct segment){lo, (int32_t)(e - lo), (int32_t)i};
+            at[batch]++;
+        }
+    }
+done:
+    return status;
+}
+
+static akin_status segments_build(struct svdpp_fit *f, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int64_t *at = NULL, sum = 0;
+    MEM_ZERO(f->ctx, f->segment_ptr, f->n_batches + 1);
+    MEM_ZERO(f->ctx, at, f->n_batches);
+    AKIN_TRY(each_segment(f, at, true, err));
+    for (int64_t b = 0; b < f->n_batches; b++) {
+        f->segment_ptr[b] = sum;
+        sum += at[b];
+        at[b] = f->segment_ptr[b];
+    }
+    f->segment_ptr[f->n_batches] = sum;
+    MEM_NEW(f->ctx, f->segment, sum);
+    AKIN_TRY(each_segment(f, at, false, err));
+done:
+    mem_free(f->ctx, at);
+    return status;
+}
+
+/* Where the error of each rating lies, by item; the longest batch in *most. */
+static akin_status places_build(struct svdpp_fit *f, int64_t *most, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct csr *by_user = &f->data.by_user, *by_item = &f->data.by_item;
+    int64_t *at = NULL;
+    *most = 0;
+    MEM_NEW(f->ctx, at, f->n_items);
+    MEM_NEW(f->ctx, f->place, csr_nnz(by_user));
+    memcpy(at, by_item->ptr, (size_t)f->n_items * sizeof *at);
+    for (int64_t b = 0; b < f->n_batches; b++) {
+        int64_t lo, hi;
+        batch_range(f, b, &lo, &hi);
+        int64_t first = by_user->ptr[lo], n = by_user->ptr[hi] - first;
+        AKIN_TRY(ctx_check(f->ctx, err));
+        if (n > INT32_MAX)
+            AKIN_FAIL(AKIN_E_ARG,
+                      "svdpp: batch=%d: %" PRId64 " ratings in one batch (must be below 2^31)",
+                      (int)f->p->batch, n);
+        *most = n > *most ? n : *most;
+        for (int64_t e = 0; e < n; e++)
+            f->place[at[by_user->col[first + e]]++] = (int32_t)e;
+    }
+done:
+    mem_free(f->ctx, at);
+    return status;
+}
+
+/* ---- Start --------------------------------------------------------------------------------- */
+
+static akin_status start_random(struct svdpp_fit *f, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    for (int64_t i = 0; i < f->n_items; i++) {
+        float *q = f->items + i * f->k;
+        struct rng rng = rng_make(f->seed, RNG_INIT_ITEM, (uint64_t)i);
+        if (i % POLL_ROWS == 0)
+            AKIN_TRY(ctx_check(f->ctx, err));
+        for (int64_t t = 0; t < f->factors; t++) {
+            uint64_t a = rng_next(&rng);
+            q[t] = (float)(f->p->stddev * kern_normal(a, rng_next(&rng)));
+        }
+        q[f->factors] = 1.0f;
+    }
+done:
+    return status;
+}
+
+/* Items of an earlier model over the random start. */
+static akin_status start_warm(struct svdpp_fit *f, const struct fit_control *ctl, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct svdpp *old = ctl->warm->self;
+    if (!ctl->warm_item)
+        AKIN_FAIL(AKIN_E_ARG, "svdpp: an earlier model needs the places of its items");
+    if (old->f.k != f->k)
+        AKIN_FAIL(AKIN_E_ARG, "svdpp: factors=%d, but the earlier model has factors=%d",
+                  (int)f->factors, (int)old->f.factors);
+    for (int64_t i = 0; i < f->n_items; i++) {
+        int64_t from = ctl->warm_item[i], k = f->k;
+        if (from >= old->f.n_items)
+            AKIN_FAIL(AKIN_E_ARG, "svdpp: item %d of the earlier model (it has %d)", (int)from,
+                      (int)old->f.n_items);
+        if (from < 0)
+            continue;
+        memcpy(f->items + i * k, old->f.items + from * k, (size_t)f->factors * sizeof(float));
+        memcpy(f->y + i * f->factors, old->implicit + from * f->factors,
+               (size_t)f->factors * sizeof(float));
+        f->item_bias[i] = old->f.item_bias[from];
+    }
+done:
+    return status;
+}
+
+/* ---- The whole ----------------------------------------------------------------------------- */
+
+static akin_status fit_alloc(struct svdpp_fit *f, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_ctx *ctx = f->ctx;
+    int64_t most;
+    MEM_ZERO(ctx, f->users, f->n_users * f->k);
+    MEM_ZERO(ctx, f->items, f->n_items * f->k);
+    MEM_ZERO(ctx, f->user_bias, f->n_users);
+    MEM_ZERO(ctx, f->item_bias, f->n_items);
+    MEM_ZERO(ctx, f->y, f->n_items * f->factors);
+    for (int64_t u = 0; u < f->n_users; u++) {
+        int64_t n = f->data.by_user.ptr[u + 1] - f->data.by_user.ptr[u];
+        f->longest = n > f->longest ? n : f->longest;
+    }
+    f->n_batches = par_blocks(f->n_users, f->p->batch);
+    AKIN_TRY(places_build(f, &most, err));
+    AKIN_TRY(segments_build(f, err));
+    MEM_NEW(ctx, f->error, most);
+    MEM_NEW(ctx, f->pull, (f->p->batch < f->n_users ? f->p->batch : f->n_users) * f->factors);
+    MEM_NEW(ctx, f->square, f->n_users);
+    f->scratch_size = f->longest + 2 * f->k + row_scratch_max(f->k, f->longest);
+    MEM_NEW(ctx, f->scratch, par_workers(ctx) * f->scratch_size);
+done:
+    return status;
+}
+
+static void fit_free(struct svdpp_fit *f)
+{
+    akin_ctx *ctx = f->ctx;
+    mem_free(ctx, f->segment_ptr);
+    mem_free(ctx, f->segment);
+    mem_free(ctx, f->place);
+    mem_free(ctx, f->error);
+    mem_free(ctx, f->pull);
+    mem_free(ctx, f->square);
+    mem_free(ctx, f->scratch);
+    rated_data_free(ctx, &f->data);
+}
+
+/* One pass; *loss: the squared errors met on the way, users at their optimum. */
+static akin_status run_epoch(struct svdpp_fit *f, double *loss, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    *loss = 0.0;
+    for (int64_t b = 0; b < f->n_batches; b++) {
+        struct batch_job job = {.f = f, .batch = b};
+        batch_range(f, b, &job.lo, &job.hi);
+        int64_t n = f->segment_ptr[b + 1] - f->segment_ptr[b];
+        AKIN_TRY(
+            par_for(f->ctx, par_blocks(job.hi - job.lo, USERS_PER_BLOCK), user_block, &job, err));
+        AKIN_TRY(par_for(f->ctx, par_blocks(n, SEGMENTS_PER_BLOCK), item_block, &job, err));
+    }
+    for (int64_t u = 0; u < f->n_users; u++)
+        *loss += f->square[u];
+done:
+    return status;
+}
+
+static akin_status run_epochs(struct svdpp_fit *f, struct model *m, const struct fit_control *ctl,
+                              akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    bool stop = false;
+    f->rate = f->p->learning_rate;
+    for (int64_t epoch = 1; epoch <= f->p->epochs && !stop; epoch++) {
+        double loss;
+        AKIN_TRY(run_epoch(f, &loss, err));
+        f->rate *= f->p->decay;
+        if (ctl->epoch) /* users as they were met: near enough to look at */
+            AKIN_TRY(ctl->epoch(ctl->arg, m, epoch, loss, &stop, err));
+    }
+    AKIN_TRY(settle(f, err));
+done:
+    return status;
+}
+
+akin_status svdpp_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
+                      akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct svdpp *self = m->self;
+    struct svdpp_fit f = {.ctx = m->ctx, .self = self, .p = m->params, .seed = tv->seed};
+    self->params = m->params;
+    self->f.ctx = m->ctx;
+    AKIN_TRY(rated_data_build(m->ctx, tv, "svdpp", &f.data, err));
+    f.factors = f.p->factors;
+    f.k = f.factors + 1;
+    f.n_users = m->users.n;
+    f.n_items = m->items.n;
+    f.variance = f.data.deviation > 0.0 ? f.data.deviation * f.data.deviation : 1.0;
+    progress_begin(m->ctx, "svdpp", f.p->epochs * f.n_users);
+    status = fit_alloc(&f, err);
+    /* the model owns these from here on, also after a failure */
+    self->implicit = f.y;
+    self->f = (struct rated){.ctx = m->ctx,
+                             .k = f.k,
+                             .factors = f.factors,
+                             .n_users = f.n_users,
+                             .n_items = f.n_items,
+                             .users = f.users,
+                             .items = f.items,
+                             .user_bias = f.user_bias,
+                             .item_bias = f.item_bias,
+                             .mean = f.data.mean};
+    AKIN_TRY(status);
+    AKIN_TRY(start_random(&f, err));
+    if (ctl->warm)
+        AKIN_TRY(start_warm(&f, ctl, err));
+    AKIN_TRY(run_epochs(&f, m, ctl, err));
+done:
+    progress_end(m->ctx);
+    fit_free(&f);
+    return status;
+}

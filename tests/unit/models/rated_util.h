@@ -1,0 +1,109 @@
+/* What the tests of models that predict ratings share: small sets of ratings and fits to them. */
+#ifndef AKIN_TESTS_RATED_UTIL_H
+#define AKIN_TESTS_RATED_UTIL_H
+
+#include "unit/models/knn_util.h"
+
+#include "../../contract/toy_data.c"
+#include "../../contract/toy_data.h"
+#include "core/rng.h"
+#include "models/rated.h"
+
+enum { BED_MOST = 20000 };
+
+struct bed {
+    akin_ctx *ctx;
+    struct dataset *ds;
+    struct fitted fit;
+    akin_error err;
+};
+
+static inline void bed_open(struct bed *b, int threads, const struct toy_event *events, int64_t n)
+{
+    memset(b, 0, sizeof *b);
+    b->ctx = knn_ctx(threads);
+    assert_int_equal(toy_dataset(b->ctx, events, n, &b->ds, &b->err), AKIN_OK);
+}
+
+static inline akin_status bed_try(struct bed *b, const char *model, const char *params)
+{
+    return fitted_try(b->ctx, b->ds, model, params, NULL, &b->fit, &b->err);
+}
+
+static inline void bed_fit(struct bed *b, const char *model, const char *params)
+{
+    if (bed_try(b, model, params) != AKIN_OK)
+        fail_msg("%s %s: %s", model, params, b->err.message);
+    b->fit.scorer = model_scorer(b->fit.m);
+    assert_int_equal(ranker_create(b->ctx, &b->fit.scorer, &b->fit.ranker, &b->err), AKIN_OK);
+}
+
+/* Of the fit, so that another may follow. */
+static inline void bed_drop(struct bed *b)
+{
+    if (b->fit.m)
+        fitted_free(&b->fit);
+    memset(&b->fit, 0, sizeof b->fit);
+}
+
+static inline void bed_close(struct bed *b)
+{
+    bed_drop(b);
+    dataset_free(b->ds);
+    knn_ctx_done(b->ctx);
+}
+
+static inline double uniform(uint64_t seed, uint64_t a, uint64_t b)
+{
+    return (double)(rng_u64(seed, RNG_TEST, a, b) >> 11) * 0x1p-53;
+}
+
+/* Ratings 1 to 5 that follow tastes with noise; `share` of all pairs. Times make pairs ordered. */
+static inline int64_t taste_ratings(uint64_t seed, int32_t users, int32_t items, double share,
+                                    struct toy_event *events)
+{
+    int64_t n = 0;
+    for (int32_t u = 0; u < users; u++)
+        for (int32_t i = 0; i < items; i++) {
+            uint64_t pair = (uint64_t)u * 1000 + (uint64_t)i;
+            double taste = (u % 3 == i % 3 ? 1.2 : -0.4) + 0.5 * uniform(seed, 1, (uint64_t)u) -
+                           0.8 * uniform(seed, 2, (uint64_t)i) + 0.6 * uniform(seed, 3, pair);
+            if (uniform(seed, 4, pair) >= share)
+                continue;
+            double r = floor(2.0 * (3.0 + taste) + 0.5) / 2.0;
+            r = r < 1.0 ? 1.0 : r > 5.0 ? 5.0 : r;
+            events[n++] = (struct toy_event){u, i, (float)r, 1600000000 + n};
+        }
+    return n;
+}
+
+/* x̂ of all items for a query, through rank/. */
+static inline void predict(struct bed *b, const struct query *q, float *out)
+{
+    if (rank_scores_all(b->fit.ranker, q, out, &b->err) != AKIN_OK)
+        fail_msg("%s", b->err.message);
+}
+
+/* Reasons of every item of a stranger with the history of `user` sum to score - offset[item]. */
+static inline void check_reasons(struct bed *b, int32_t user, double mean, const float *item_bias,
+                                 double tolerance)
+{
+    int32_t n_items = b->ds->items.n, n;
+    float *score = calloc((size_t)n_items, sizeof *score);
+    struct reason *why = calloc((size_t)n_items, sizeof *why);
+    struct query q = model_query_user(b->fit.m, user);
+    predict(b, &q, score);
+    for (int32_t i = 0; i < n_items; i += 3) {
+        double sum = mean + (item_bias ? (double)item_bias[i] : 0.0);
+        assert_int_equal(rank_explain(b->fit.ranker, &q, i, why, n_items, &n, &b->err), AKIN_OK);
+        assert_true(n > 0);
+        for (int32_t j = 0; j < n; j++)
+            sum += (double)why[j].contribution;
+        if (!(fabs(sum - (double)score[i]) < tolerance))
+            fail_msg("item %d: reasons sum to %.7g, the score is %.7g", i, sum, (double)score[i]);
+    }
+    free(why);
+    free(score);
+}
+
+#endif
