@@ -15,7 +15,8 @@
     X(popular) \
     X(together) \
     X(itemknn) \
-    X(ials)
+    X(ials) \
+    X(bmf)
 /* clang-format on */
 
 #define MODEL_DECLARE(name) extern const struct model_class model_##name;
