@@ -43,6 +43,10 @@ static const akin_param bmf_rows[] = {
                "let categories and tags of an item shift its vector"),
     PARAM_REAL(struct bmf_params, bin_days, "0", 0, 100000, "days", AKIN_PARAM_TUNE,
                "length of a bin of time; each bin has a vector and a bias; 0 = no time terms"),
+    PARAM_REAL(
+        struct bmf_params, noise, "0.75", 0.001, 1000, "", AKIN_PARAM_TUNE,
+        "least standard deviation of a rating around its prediction, in units of that of all "
+        "ratings; above it is drawn"),
 };
 
 static void bmf_vectors(const void *self, struct item_vectors *out)
@@ -118,19 +122,19 @@ static const float *time_of(const struct bmf *s, int64_t sample, int64_t bin)
     return s->time + (sample * s->clock[2] + bin) * s->k1;
 }
 
-/* The asker's row in a sample: what bmf_row_draw and _apply take. */
+/* The asker's row in a sample: what bmf_row_solve and _apply take. */
 static void asker_in(const struct bmf *s, const struct query *q, int64_t sample, struct asker *a)
 {
     int64_t k1 = s->k1, ld = s->S * k1;
     const struct kern *kern = s->ctx->kern;
-    const float *mean = s->prior + 2 * sample * k1, *X = s->items + sample * k1;
+    const float *mean = s->prior + 2 * sample * k1, *X = s->features + sample * k1;
     float scale = a->n > 0 ? (float)(1.0 / sqrt((double)a->n)) : 0.0F;
     memcpy(a->prior, mean, (size_t)k1 * sizeof *mean);
     for (int32_t e = 0; s->implicit && e < a->n; e++)
         kern->axpy(scale, s->implicit + (int64_t)a->item[e] * ld + sample * k1, a->prior, k1);
     for (int32_t e = 0; a->value && e < a->n; e++) {
         int64_t i = a->item[e];
-        a->target[e] = a->value[e] - s->item_bias[i * s->S + sample];
+        a->target[e] = a->value[e] - s->offset[i * s->S + sample];
         if (a->bin)
             a->target[e] -= kern->dot(time_of(s, sample, (int64_t)a->bin[e]), X + i * ld, k1);
     }
@@ -155,7 +159,7 @@ static akin_status bmf_fold_in(const void *self, const struct query *q, float *s
     for (int64_t sample = 0; sample < s->S; sample++) {
         float *x = state + sample * s->k1;
         asker_in(s, q, sample, &a);
-        AKIN_TRY(bmf_row_draw(s->ctx->kern, s->k1, &a.row, NULL, x, a.room, err));
+        AKIN_TRY(bmf_row_solve(s->ctx->kern, s->k1, &a.row, NULL, x, NULL, a.room, err));
         for (int64_t t = 0; t < s->k1; t++)
             x[t] = part * (a.now ? x[t] + a.now[t] : x[t]);
     }
@@ -202,7 +206,8 @@ static akin_status bmf_explain(const void *self, const struct query *q, int32_t 
     for (int64_t sample = 0; sample < s->S; sample++) {
         asker_in(s, q, sample, &a);
         const float *mean = s->prior + 2 * sample * s->k1;
-        AKIN_TRY(bmf_row_apply(kern, s->k1, &a.row, a.row.X + item * a.row.ldx, a.x, a.room, err));
+        AKIN_TRY(bmf_row_apply(kern, s->k1, &a.row, s->items + item * a.row.ldx + sample * s->k1,
+                               a.x, a.room, err));
         for (int64_t t = 0; t < s->k1; t++)
             weighed[t] = a.row.ratio[t] * a.x[t] / (float)sqrt((double)(a.n > 0 ? a.n : 1));
         for (int32_t e = 0; e < a.n; e++) {
@@ -260,14 +265,15 @@ struct section {
     const float **field;
     int64_t n; /* numbers; 0 = not there */
 };
-enum { N_SECTIONS = 6 };
+enum { N_SECTIONS = 7 };
 
 static void sections(struct bmf *s, struct section out[N_SECTIONS])
 {
     int64_t row = s->S * s->k1, n_bins = s->clock ? s->clock[2] : 0;
     const struct section all[N_SECTIONS] = {
         {"m.items", &s->items, s->n_items * row},
-        {"m.item_bias", &s->item_bias, s->n_items * s->S},
+        {"m.features", &s->features, s->n_items * row},
+        {"m.offset", &s->offset, s->n_items * s->S},
         {"m.bias", &s->bias, s->n_items},
         {"m.prior", &s->prior, 2 * row},
         {"m.implicit", &s->implicit, s->params->implicit ? s->n_items * row : 0},
@@ -373,7 +379,8 @@ static void bmf_destroy(struct model *m)
     if (s->is_mapped)
         return;
     model_free_array(m->ctx, s->items);
-    model_free_array(m->ctx, s->item_bias);
+    model_free_array(m->ctx, s->features);
+    model_free_array(m->ctx, s->offset);
     model_free_array(m->ctx, s->bias);
     model_free_array(m->ctx, s->implicit);
     model_free_array(m->ctx, s->prior);
@@ -387,7 +394,7 @@ static void bmf_estimate(const void *params, int64_t n_users, int64_t n_items, i
     const struct bmf_params *p = params;
     double k1 = (double)p->factors + 1, rows = (double)n_users + (double)n_items;
     double items = (double)n_items, S = (double)p->samples, n = (double)nnz;
-    double forms = p->implicit ? 2 : 1, times = p->bin_days > 0 ? 1 : 0;
+    double forms = p->implicit ? 3 : 2, times = p->bin_days > 0 ? 1 : 0;
     double sides = (double)(p->implicit + p->flipped);
     /* kept samples; ratings both ways, with bins and by bin; rows, priors and feature weights */
     *bytes = 4 * items * S * (forms * k1 + 1) + 16 * n + 28 * times * n + 4 * rows * (2 * k1 + 1) +

@@ -130,7 +130,8 @@ static akin_status draw_row(struct bmf_fit *f, struct bmf_side *s, int64_t r, st
     draw_normals(kern, f->seed, RNG_GIBBS, bmf_index(s->what, (uint64_t)r), bmf_counter(f->sweep),
                  f->k1, room->noise);
     kern->scale((float)(1.0 / sqrt(f->noise)), room->noise, f->k1);
-    AKIN_TRY(bmf_row_draw(kern, f->k1, &row, room->noise, room->x, room->scratch, err));
+    float *mean = s->kept ? s->kept + r * f->self->S * f->k1 : NULL;
+    AKIN_TRY(bmf_row_solve(kern, f->k1, &row, room->noise, mean, room->x, room->scratch, err));
     float *x = s->X + r * f->ld;
     memcpy(x, room->x, (size_t)k * sizeof *x);
     x[k + 1] = room->x[k];
@@ -191,6 +192,8 @@ static void draw_noise(struct bmf_fit *f)
     rng.counter = bmf_counter(f->sweep);
     double errors = fold_tree(f->errors, f->users.n_blocks);
     f->noise = draw_gamma(&rng, shape + (double)csr_nnz(&f->by_user) / 2, rate + errors / 2);
+    double most = 1.0 / (f->p->noise * f->p->noise);
+    f->noise = f->noise < most ? f->noise : most;
 }
 
 static akin_status sweep(struct bmf_fit *f, akin_error *err)
@@ -209,7 +212,7 @@ done:
 
 /* Writable views of what the model owns. */
 struct kept {
-    float *items, *item_bias, *bias, *implicit, *prior, *time;
+    float *items, *features, *offset, *bias, *implicit, *prior, *time;
     int64_t *clock;
 };
 
@@ -228,12 +231,20 @@ static akin_status keep_block(void *arg, int64_t block, int worker, akin_error *
     const struct kept *to = job->to;
     const struct bmf_group *y = to->implicit ? &f->users.group[0] : NULL;
     int64_t S = f->self->S, k1 = f->k1, hi = par_hi(block, KEEP_ROWS, f->items.n);
+    double part = f->self->spread / (double)S;
     (void)worker;
     (void)err;
     for (int64_t i = par_lo(block, KEEP_ROWS); i < hi; i++) {
         const float *x = f->items.X + i * f->ld;
-        memcpy(to->items + (i * S + job->s) * k1, x, (size_t)k1 * sizeof *x);
-        to->item_bias[i * S + job->s] = x[f->k + 1];
+        float *mean = to->items + (i * S + job->s) * k1; /* the bias is still in its last place */
+        memcpy(to->features + (i * S + job->s) * k1, x, (size_t)k1 * sizeof *x);
+        to->offset[i * S + job->s] = x[f->k + 1];
+        if (f->items.ptr[i + 1] == f->items.ptr[i]) {
+            memcpy(mean, x, (size_t)f->k * sizeof *x);
+            mean[f->k] = x[f->k + 1];
+        }
+        to->bias[i] += (float)(part * (double)mean[f->k]);
+        mean[f->k] = 1.0F;
         for (int64_t t = 0; y && t < k1; t++)
             to->implicit[(i * S + job->s) * k1 + t] = y->c[t * y->n + i];
     }
@@ -261,24 +272,16 @@ done:
     return status;
 }
 
-static void mean_bias(const struct bmf_fit *f, const struct kept *to)
-{
-    int64_t S = f->self->S;
-    for (int64_t i = 0; i < f->items.n; i++) {
-        double sum = 0.0;
-        for (int64_t s = 0; s < S; s++)
-            sum += (double)to->item_bias[i * S + s];
-        to->bias[i] = (float)(f->self->mean + f->self->spread * sum / (double)S);
-    }
-}
-
 static akin_status kept_make(struct bmf_fit *f, struct kept *to, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int64_t n = f->items.n, S = f->self->S;
     MEM_ZERO(f->ctx, to->items, n * S * f->k1);
-    MEM_ZERO(f->ctx, to->item_bias, n * S);
-    MEM_ZERO(f->ctx, to->bias, n);
+    MEM_ZERO(f->ctx, to->features, n * S * f->k1);
+    MEM_ZERO(f->ctx, to->offset, n * S);
+    MEM_NEW(f->ctx, to->bias, n);
+    for (int64_t i = 0; i < n; i++)
+        to->bias[i] = (float)f->self->mean;
     MEM_ZERO(f->ctx, to->prior, 2 * S * f->k1);
     if (f->p->implicit)
         MEM_ZERO(f->ctx, to->implicit, n * S * f->k1);
@@ -415,14 +418,13 @@ done:
 
 /* ---- The whole ---- */
 
-/* Users start at normal vectors of length 1/3 or so; the noise as if nothing were known. */
+/* Users start at normal vectors, items at 0; the noise as if nothing were known. */
 static void start(struct bmf_fit *f)
 {
     for (int64_t u = 0; u < f->users.n; u++) {
         float *x = f->users.X + u * f->ld;
         draw_normals(f->ctx->kern, f->seed, RNG_GIBBS, bmf_index(BMF_DRAW_START, (uint64_t)u), 0,
                      f->k, x);
-        f->ctx->kern->scale((float)(1.0 / sqrt(9.0 * (double)f->k)), x, f->k);
     }
     f->noise = 1.0;
 }
@@ -469,7 +471,8 @@ static void fit_free(struct bmf_fit *f)
 static void hand_over(const struct kept *to, struct bmf *self)
 {
     self->items = to->items;
-    self->item_bias = to->item_bias;
+    self->features = to->features;
+    self->offset = to->offset;
     self->bias = to->bias;
     self->implicit = to->implicit;
     self->prior = to->prior;
@@ -481,13 +484,14 @@ static akin_status run(struct bmf_fit *f, const struct kept *to, akin_error *err
     akin_status status = AKIN_OK;
     int64_t n_sweeps = f->p->burn_in + f->p->samples * f->p->thin;
     for (f->sweep = 1; f->sweep <= n_sweeps; f->sweep++) {
-        int64_t after = f->sweep - f->p->burn_in;
+        int64_t after = f->sweep - f->p->burn_in, sample = after / f->p->thin - 1;
+        bool is_kept = after > 0 && after % f->p->thin == 0;
+        f->items.kept = is_kept ? to->items + sample * f->k1 : NULL;
         AKIN_TRY(sweep(f, err));
-        if (after > 0 && after % f->p->thin == 0)
-            AKIN_TRY(keep(f, to, after / f->p->thin - 1, err));
+        if (is_kept)
+            AKIN_TRY(keep(f, to, sample, err));
     }
     log_write(f->ctx, AKIN_LOG_DEBUG, "bmf: noise %.6g", 1.0 / sqrt(f->noise));
-    mean_bias(f, to);
 done:
     return status;
 }

@@ -44,6 +44,7 @@ struct bmf_side {
     const float *val;   /* ratings */
     const float *bin;   /* the bin of each rating, NULL without time */
     float *X;           /* (n, ld) vector, 1, bias: features are its first k1 floats */
+    float *kept;        /* (n, S, k1) of items: where means go in a sweep that is kept, else NULL */
     float *prior;       /* (n, k1) prior means */
     double *mean;       /* (k1) what all rows share */
     double *precision;  /* (k1) around the prior mean */

@@ -43,20 +43,30 @@ static void back(int64_t k1, const float *A, float *x)
     }
 }
 
-akin_status bmf_row_draw(const struct kern *kern, int64_t k1, const struct bmf_row *row,
-                         const float *noise, float *out, float *scratch, akin_error *err)
+/* out = prior + L⁻ᵀ (half + noise) */
+static void finish(int64_t k1, const float *A, const float *noise, const float *prior, float *out)
+{
+    memcpy(out, A + k1 * (k1 + 1), (size_t)k1 * sizeof *out);
+    for (int64_t t = 0; noise && t < k1; t++)
+        out[t] += noise[t];
+    back(k1, A, out);
+    for (int64_t t = 0; t < k1; t++)
+        out[t] += prior[t];
+}
+
+akin_status bmf_row_solve(const struct kern *kern, int64_t k1, const struct bmf_row *row,
+                          const float *noise, float *mean, float *draw, float *scratch,
+                          akin_error *err)
 {
     akin_status status = AKIN_OK;
-    float *A = scratch, *b = A + (k1 + 1) * (k1 + 1), *x = b + k1;
+    float *A = scratch, *b = A + (k1 + 1) * (k1 + 1);
     memset(b, 0, (size_t)k1 * sizeof *b);
     kern->residual(k1, row->n, row->X, row->ldx, row->rows, NULL, row->target, row->prior, b);
     AKIN_TRY(factor(kern, k1, row, b, A, err));
-    memcpy(x, A + k1 * (k1 + 1), (size_t)k1 * sizeof *x);
-    for (int64_t t = 0; noise && t < k1; t++)
-        x[t] += noise[t];
-    back(k1, A, x);
-    for (int64_t t = 0; t < k1; t++)
-        out[t] = row->prior[t] + x[t];
+    if (mean)
+        finish(k1, A, NULL, row->prior, mean);
+    if (draw)
+        finish(k1, A, noise, row->prior, draw);
 done:
     return status;
 }
