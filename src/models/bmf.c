@@ -28,11 +28,11 @@
 static const akin_param bmf_rows[] = {
     PARAM_INT(struct bmf_params, factors, "16", 1, 512, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
               "length of the user and item vectors"),
-    PARAM_INT(struct bmf_params, samples, "32", 1, 10000, "", 0,
+    PARAM_INT(struct bmf_params, samples, "16", 1, 10000, "", 0,
               "samples kept, whose predictions are averaged; files and requests grow with them"),
     PARAM_INT(struct bmf_params, burn_in, "20", 0, 1000000, "sweeps", 0,
               "sweeps before the first sample is kept"),
-    PARAM_INT(struct bmf_params, thin, "4", 1, 100000, "sweeps", 0,
+    PARAM_INT(struct bmf_params, thin, "8", 1, 100000, "sweeps", 0,
               "sweeps from one kept sample to the next"),
     PARAM_BOOL(struct bmf_params, implicit, "true", AKIN_PARAM_TUNE,
                "let the items that a user rated shift the user's vector, whatever the ratings "

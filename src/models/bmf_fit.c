@@ -257,6 +257,7 @@ static akin_status keep(struct bmf_fit *f, const struct kept *to, int64_t s, aki
     struct keep_job job = {f, to, s};
     int64_t k1 = f->k1;
     bmf_side_cold(f, &f->items);
+    bmf_side_cold(f, &f->times);
     AKIN_TRY(par_for(f->ctx, par_blocks(f->items.n, KEEP_ROWS), keep_block, &job, err));
     for (int64_t t = 0; t < k1; t++) {
         to->prior[2 * s * k1 + t] = (float)f->users.mean[t];

@@ -200,10 +200,15 @@ struct common_job {
     struct bmf_side *s;
 };
 
-/* Mean and precision of n numbers around it, given their sum and their squares around `mean`. */
+/* The mean of n numbers around it; its prior is that of PSEUDO more of them at 0. */
 static double draw_mean(struct rng *rng, double sum, double n, double precision)
 {
     return sum / (n + PSEUDO) + draw_normal(rng) / sqrt(precision * (n + PSEUDO));
+}
+
+static double draw_precision(struct rng *rng, double squares, double n, double mean)
+{
+    return draw_gamma(rng, SHAPE + (n + 1.0) / 2, RATE + (squares + PSEUDO * mean * mean) / 2);
 }
 
 /* One feature's weight given all others; E (rows) is what they leave. */
@@ -253,7 +258,7 @@ static akin_status group_column(const struct bmf_fit *f, const struct bmf_side *
         double off = (double)c[j] - g->mean[t];
         squares += g->square[j] > 0.0F ? off * off : 0.0;
     }
-    g->precision[t] = draw_gamma(rng, SHAPE + (double)n / 2, RATE + squares / 2);
+    g->precision[t] = draw_precision(rng, squares, (double)n, g->mean[t]);
 done:
     return status;
 }
@@ -288,7 +293,7 @@ static akin_status common_column(void *arg, int64_t t, int worker, akin_error *e
             prior[r * f->k1] = x[r * f->ld] - left;
         }
     if (f->sweep > f->p->burn_in / 2) /* they would follow the start down */
-        s->precision[t] = draw_gamma(&rng, SHAPE + n / 2, RATE + squares / 2);
+        s->precision[t] = draw_precision(&rng, squares, n, s->mean[t]);
 done:
     return status;
 }
