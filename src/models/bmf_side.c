@@ -17,13 +17,25 @@
 #include <math.h>
 #include <string.h>
 
-/* Gamma prior of precisions, and how many rows at 0 a mean is drawn towards. */
-static const double SHAPE = 0.5, RATE = 0.5, PSEUDO = 1.0;
+/*
+ * Precisions are drawn from what there is and twice SHAPE rows more at the precision that they
+ * start with, means from PSEUDO rows more at 0: on next to no data predictions stay where ratings
+ * are.
+ */
+static const double SHAPE = 1.0, PSEUDO = 1.0, GROUP_PRECISION = 10.0;
 enum { PIECE = 1024 }; /* draws at a time, features between two looks at cancel */
 
 static inline int64_t column_of(const struct bmf_fit *f, int64_t t)
 {
     return t < f->k ? t : f->k + 1;
+}
+
+/* Vectors whose products have a variance of 0.4 together, biases one of 0.2. */
+static double start_precision(const struct bmf_fit *f, const struct bmf_side *s, int64_t t)
+{
+    if (t == f->k)
+        return 5.0;
+    return s->what == BMF_DRAW_USER ? 1.0 : 2.5 * (double)f->k;
 }
 
 /* ---- Groups of features ---- */
@@ -38,7 +50,7 @@ static akin_status group_room(struct bmf_fit *f, const struct bmf_side *s, struc
     MEM_ZERO(f->ctx, g->mean, f->k1);
     MEM_NEW(f->ctx, g->precision, f->k1);
     for (int64_t t = 0; t < f->k1; t++)
-        g->precision[t] = 10.0;
+        g->precision[t] = GROUP_PRECISION;
 done:
     return status;
 }
@@ -146,14 +158,6 @@ static void group_free(akin_ctx *ctx, struct bmf_group *g)
 
 /* ---- The side ---- */
 
-/* Vectors whose products have a variance of 0.4 together, biases one of 0.2. */
-static double start_precision(const struct bmf_fit *f, const struct bmf_side *s, int64_t t)
-{
-    if (t == f->k)
-        return 5.0;
-    return s->what == BMF_DRAW_USER ? 1.0 : 2.5 * (double)f->k;
-}
-
 akin_status bmf_side_make(struct bmf_fit *f, struct bmf_side *s, akin_error *err)
 {
     enum { BLOCK_WORK = 1 << 21 }; /* multiply-adds: about a millisecond */
@@ -206,9 +210,10 @@ static double draw_mean(struct rng *rng, double sum, double n, double precision)
     return sum / (n + PSEUDO) + draw_normal(rng) / sqrt(precision * (n + PSEUDO));
 }
 
-static double draw_precision(struct rng *rng, double squares, double n, double mean)
+static double draw_precision(struct rng *rng, double squares, double n, double mean, double start)
 {
-    return draw_gamma(rng, SHAPE + (n + 1.0) / 2, RATE + (squares + PSEUDO * mean * mean) / 2);
+    return draw_gamma(rng, SHAPE + (n + 1.0) / 2,
+                      SHAPE / start + (squares + PSEUDO * mean * mean) / 2);
 }
 
 /* One feature's weight given all others; E (rows) is what they leave. */
@@ -258,7 +263,7 @@ static akin_status group_column(const struct bmf_fit *f, const struct bmf_side *
         double off = (double)c[j] - g->mean[t];
         squares += g->square[j] > 0.0F ? off * off : 0.0;
     }
-    g->precision[t] = draw_precision(rng, squares, (double)n, g->mean[t]);
+    g->precision[t] = draw_precision(rng, squares, (double)n, g->mean[t], GROUP_PRECISION);
 done:
     return status;
 }
@@ -293,7 +298,7 @@ static akin_status common_column(void *arg, int64_t t, int worker, akin_error *e
             prior[r * f->k1] = x[r * f->ld] - left;
         }
     if (f->sweep > f->p->burn_in / 2) /* they would follow the start down */
-        s->precision[t] = draw_precision(&rng, squares, n, s->mean[t]);
+        s->precision[t] = draw_precision(&rng, squares, n, s->mean[t], start_precision(f, s, t));
 done:
     return status;
 }

@@ -3,8 +3,8 @@
 Run: python3 tests/golden/make_bmf.py > tests/unit/models/bmf_golden.h   (needs NumPy; minutes)
 
 The model of docs/models/bmf.md sampled once more, in another order and with whole groups of feature
-weights drawn at once: posterior means of all pairs over several long chains, and how far the chains
-are apart. Genres are those of the toy data: item number modulo 4.
+weights drawn at once: posterior means of all pairs over several long chains, and their standard
+errors by how far the chains are apart. Genres are those of the toy data: item number modulo 4.
 """
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -14,7 +14,9 @@ import numpy as np
 USERS, ITEMS, GENRES, DAY = 14, 11, 4, 86400
 COLD = 6  # an item that nobody rated
 CHAINS, SWEEPS, BURN = 8, 6000, 500
-CASES = {"plain": (False, False, False, 0), "all": (True, True, True, 40)}
+CASES = {"plain": (False, False, False, 0), "features": (True, True, True, 0),
+         "time": (False, False, False, 12)}
+VECTOR, BIAS, GROUP = 2.5, 5, 10  # precisions that a row more or less is taken to have
 
 
 def ratings():
@@ -53,8 +55,10 @@ def draw_rows(rng, rows, W, y, prior, lam, alpha):
 class Common:
     """What rows share: mean, precision, and weights of features (groups of designs)."""
 
-    def __init__(self, k1, designs, active):
+    def __init__(self, k, precision, designs, active):
+        k1 = k + 1
         self.m, self.lam = np.zeros(k1), np.full(k1, 4.0)
+        self.start = np.append(np.full(k, precision), BIAS)
         self.F, self.active = designs, active
         self.c = [np.zeros((F.shape[1], k1)) for F in designs]
         self.cm = [np.zeros(k1) for _ in designs]
@@ -77,16 +81,16 @@ class Common:
                 c = normal(rng, cov @ b, cov)
                 self.c[g][:, t] = self.cm[g][t]
                 self.c[g][used, t] = c
-                self.cm[g][t], self.cl[g][t] = self.level(rng, c, self.cl[g][t])
+                self.cm[g][t], self.cl[g][t] = self.level(rng, c, self.cl[g][t], GROUP)
             left = x - sum((f[act] @ c[:, t] for f, c in zip(self.F, self.c)), np.zeros(1))
-            self.m[t], self.lam[t] = self.level(rng, left, self.lam[t])
+            self.m[t], self.lam[t] = self.level(rng, left, self.lam[t], self.start[t])
 
     @staticmethod
-    def level(rng, x, lam):
+    def level(rng, x, lam, start):
         n = len(x)
         m = rng.normal(x.sum() / (n + 1), 1 / np.sqrt(lam * (n + 1)))
-        rate = 0.5 + (((x - m) ** 2).sum() + m * m) / 2
-        return m, rng.gamma(0.5 + (n + 1) / 2, 1 / rate)
+        rate = 1 / start + (((x - m) ** 2).sum() + m * m) / 2
+        return m, rng.gamma(1 + (n + 1) / 2, 1 / rate)
 
 
 def chain(case, seed):
@@ -100,16 +104,16 @@ def chain(case, seed):
     rated[u, i] = 1
     per_user, per_item = rated.sum(1), rated.sum(0)
     active = per_item > 0
-    users = Common(k1, [rated / np.sqrt(per_user)[:, None]] if implicit else [],
+    users = Common(k, 1, [rated / np.sqrt(per_user)[:, None]] if implicit else [],
                    np.ones(USERS, bool))
     genre = np.eye(GENRES)[np.arange(ITEMS) % GENRES]
     raters = rated.T / np.sqrt(np.maximum(per_item, 1))[:, None]
-    items = Common(k1, [raters] * flipped + [genre] * features, active)
+    items = Common(k, VECTOR * k, [raters] * flipped + [genre] * features, active)
     width = bin_days * DAY
     bins = (t - t.min()) // width if bin_days else np.zeros(len(t), int)
     n_bins = bins.max() + 1 if bin_days else 0
     at_bins = [np.flatnonzero(bins == b) for b in range(n_bins)]
-    times = Common(k1, [], np.array([len(a) > 0 for a in at_bins], bool))
+    times = Common(k, VECTOR * k, [], np.array([len(a) > 0 for a in at_bins], bool))
     rng = np.random.default_rng(seed)
     U, V, T = rng.normal(size=(USERS, k1)), np.zeros((ITEMS, k1)), np.zeros((max(n_bins, 1), k1))
     at_user = [np.flatnonzero(u == a) for a in range(USERS)]
@@ -151,12 +155,11 @@ def main():
         with ProcessPoolExecutor(2) as pool:
             runs = np.array(list(pool.map(chain, [case] * CHAINS, range(CHAINS))))
         apart = runs.std(0, ddof=1) / np.sqrt(CHAINS)
-        print(f"/* {case}: standard errors of these means {apart.mean():.4f}, "
-              f"at most {apart.max():.4f} */")
-        print(f"static const double golden_{case}[GOLDEN_USERS][GOLDEN_ITEMS] = {{")
-        for row in runs.mean(0):
-            print("    {" + ", ".join(f"{x:.4f}" for x in row) + "},")
-        print("};")
+        for what, values in (("", runs.mean(0)), ("_error", apart)):
+            print(f"static const double golden_{case}{what}[GOLDEN_USERS][GOLDEN_ITEMS] = {{")
+            for row in values:
+                print("    {" + ", ".join(f"{x:.4f}" for x in row) + "},")
+            print("};")
         sys.stdout.flush()
 
 

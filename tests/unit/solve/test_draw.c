@@ -1,6 +1,6 @@
 /*
- * Draws: normals and gammas have the moments of their distributions, tails included; an array is the
- * same however it is cut and on every instruction set. Seeded; the seed is printed.
+ * Draws: normals and gammas have the moments of their distributions, tails included; an array is
+ * the same however it is cut and on every instruction set. Seeded; the seed is printed.
  */
 #include <math.h>
 #include <setjmp.h>
