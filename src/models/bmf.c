@@ -169,20 +169,6 @@ done:
 
 /* ---- Reasons ---- */
 
-/* Keeps the `max` largest, ties by item. */
-static void reason_push(struct reason *out, int32_t max, int32_t *n, struct reason r)
-{
-    int32_t at = *n;
-    while (at > 0 && (out[at - 1].contribution < r.contribution ||
-                      (out[at - 1].contribution <= r.contribution && out[at - 1].item > r.item)))
-        at--;
-    if (at >= max)
-        return;
-    int32_t last = *n < max ? (*n)++ : max - 1;
-    memmove(out + at + 1, out + at, (size_t)(last - at) * sizeof *out);
-    out[at] = r;
-}
-
 /*
  * A mean is linear in the ratings and in y: with v = A⁻¹ z, z the item's features, an own item adds
  * x·v of its rating (what the item, the time and the prior without y leave of it), and
@@ -221,8 +207,7 @@ static akin_status bmf_explain(const void *self, const struct query *q, int32_t 
         }
     }
     for (int32_t e = 0; e < a.n; e++)
-        reason_push(out, max, n,
-                    (struct reason){a.item[e], (float)(s->spread * sum[e] / (double)s->S)});
+        reason_push(out, max, n, a.item[e], (float)(s->spread * sum[e] / (double)s->S));
 done:
     return status;
 }
@@ -301,33 +286,6 @@ done:
     return status;
 }
 
-/* Finite numbers, n of them. */
-static akin_status load_floats(akin_ctx *ctx, struct container *c, const struct section *part,
-                               akin_error *err)
-{
-    enum { PIECE = 1 << 22 }; /* between two looks at cancel */
-    akin_status status = AKIN_OK;
-    const void *data;
-    int64_t found;
-    AKIN_TRY(container_get(c, part->name, sizeof(float), false, &data, &found, err));
-    if (found != part->n)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s has %" PRId64 " numbers (must be %" PRId64 ")",
-                  container_path(c), part->name, found, part->n);
-    const float *x = data;
-    bool bad = false;
-    for (int64_t lo = 0; lo < found; lo += PIECE) {
-        AKIN_TRY(ctx_check(ctx, err));
-        for (int64_t i = lo; i < found && i < lo + PIECE; i++)
-            bad |= !(fabsf(x[i]) <= FLT_MAX);
-    }
-    if (bad)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s holds a number that is not finite",
-                  container_path(c), part->name);
-    *part->field = x;
-done:
-    return status;
-}
-
 static akin_status load_scale(struct bmf *s, struct container *c, akin_error *err)
 {
     enum { BINS_MAX = 1 << 24 }; /* what a float counts */
@@ -363,7 +321,7 @@ static akin_status bmf_load(struct model *m, struct container *c, akin_error *er
     sections(s, part);
     for (int i = 0; i < N_SECTIONS; i++)
         if (part[i].n > 0)
-            AKIN_TRY(load_floats(s->ctx, c, &part[i], err));
+            AKIN_TRY(model_load_floats(s->ctx, c, part[i].name, part[i].n, part[i].field, err));
     for (int64_t sample = 0; sample < s->S; sample++)
         for (int64_t t = 0; t < s->k1; t++)
             if (!(s->prior[(2 * sample + 1) * s->k1 + t] > 0.0F))

@@ -1,4 +1,4 @@
-/* Between bmf_fit.c and bmf_side.c only: the state of one chain. */
+/* Between bmf_fit.c, bmf_ratings.c and bmf_side.c only: the state of one chain. */
 #ifndef AKIN_MODELS_BMF_FIT_H
 #define AKIN_MODELS_BMF_FIT_H
 
@@ -75,6 +75,11 @@ struct bmf_fit {
     int64_t scratch_size; /* of one */
 };
 
+/*
+ * Fills ratings, clock and scale, and what the sides see of them. Fails: E_INPUT (no values, a
+ * rating that is not finite, bins without times or too many).
+ */
+akin_status bmf_ratings_read(struct bmf_fit *f, const struct train_view *tv, akin_error *err);
 /* Room of the sides; groups are empty. n, ptr of the side are set. */
 akin_status bmf_side_make(struct bmf_fit *f, struct bmf_side *s, akin_error *err);
 void bmf_side_free(akin_ctx *ctx, struct bmf_side *s);

@@ -23,7 +23,6 @@
 #include "kern/math.h"
 #include "models/model_impl.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -108,20 +107,6 @@ done:
     return status;
 }
 
-/* Keeps the `max` largest, ties by item. */
-static void reason_push(struct reason *out, int32_t max, int32_t *n, struct reason r)
-{
-    int32_t at = *n;
-    while (at > 0 && (out[at - 1].contribution < r.contribution ||
-                      (out[at - 1].contribution <= r.contribution && out[at - 1].item > r.item)))
-        at--;
-    if (at >= max)
-        return;
-    int32_t last = *n < max ? (*n)++ : max - 1;
-    memmove(out + at + 1, out + at, (size_t)(last - at) * sizeof *out);
-    out[at] = r;
-}
-
 /*
  * The score is linear in the asker's own items (Hu et al. §5): item i adds
  * w_i (1 - b_i) z_iᵀ A⁻¹ z_j. Without biases the reasons sum to the score.
@@ -148,7 +133,7 @@ static akin_status ials_explain(const void *self, const struct query *q, int32_t
         int32_t own = row.item[i];
         float target = s->bias ? 1.0f - s->bias[own] : 1.0f;
         float add = row.weight[i] * target * s->ctx->kern->dot(s->items + own * k, v, k);
-        reason_push(out, max, n, (struct reason){own, add});
+        reason_push(out, max, n, own, add);
     }
 done:
     return status;
@@ -172,33 +157,6 @@ done:
     return status;
 }
 
-/* Finite numbers, n of them. The sum has just read them: looking costs no pass over the disk. */
-static akin_status load_floats(akin_ctx *ctx, struct container *c, const char *name, int64_t n,
-                               const float **out, akin_error *err)
-{
-    enum { PIECE = 1 << 22 }; /* between two looks at cancel */
-    akin_status status = AKIN_OK;
-    const void *data;
-    int64_t found;
-    AKIN_TRY(container_get(c, name, sizeof(float), false, &data, &found, err));
-    if (found != n)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s has %" PRId64 " numbers (must be %" PRId64 ")",
-                  container_path(c), name, found, n);
-    const float *x = data;
-    bool bad = false;
-    for (int64_t lo = 0; lo < n; lo += PIECE) {
-        AKIN_TRY(ctx_check(ctx, err));
-        for (int64_t i = lo; i < n && i < lo + PIECE; i++)
-            bad |= !(fabsf(x[i]) <= FLT_MAX);
-    }
-    if (bad)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s holds a number that is not finite",
-                  container_path(c), name);
-    *out = x;
-done:
-    return status;
-}
-
 static akin_status ials_load(struct model *m, struct container *c, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -209,17 +167,17 @@ static akin_status ials_load(struct model *m, struct container *c, akin_error *e
     s->n_users = m->users.n;
     s->n_items = m->items.n;
     s->is_mapped = true;
-    AKIN_TRY(load_floats(s->ctx, c, "m.users", s->n_users * s->k, &s->users, err));
-    AKIN_TRY(load_floats(s->ctx, c, "m.items", s->n_items * s->k, &s->items, err));
-    AKIN_TRY(load_floats(s->ctx, c, "m.base", s->k, &s->base, err));
+    AKIN_TRY(model_load_floats(s->ctx, c, "m.users", s->n_users * s->k, &s->users, err));
+    AKIN_TRY(model_load_floats(s->ctx, c, "m.items", s->n_items * s->k, &s->items, err));
+    AKIN_TRY(model_load_floats(s->ctx, c, "m.base", s->k, &s->base, err));
     for (int64_t t = 0; t < s->k; t++)
         if (s->base[t] < 0.0f)
             AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.base: value %" PRId64 " is %g (must be >= 0)",
                       container_path(c), t, (double)s->base[t]);
     if (s->params->biases) {
-        AKIN_TRY(load_floats(s->ctx, c, "m.bias", s->n_items, &s->bias, err));
-        AKIN_TRY(load_floats(s->ctx, c, "m.shift", s->k, &s->shift, err));
-        AKIN_TRY(load_floats(s->ctx, c, "m.basis", s->k * s->k, &s->basis, err));
+        AKIN_TRY(model_load_floats(s->ctx, c, "m.bias", s->n_items, &s->bias, err));
+        AKIN_TRY(model_load_floats(s->ctx, c, "m.shift", s->k, &s->shift, err));
+        AKIN_TRY(model_load_floats(s->ctx, c, "m.basis", s->k * s->k, &s->basis, err));
     }
 done:
     return status;

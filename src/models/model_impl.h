@@ -14,4 +14,8 @@ static inline void model_free_array(akin_ctx *ctx, const void *array)
     mem_free(ctx, cast.out);
 }
 
+/* n finite floats of a section, borrowed from the file. Fails: E_FORMAT. */
+akin_status model_load_floats(akin_ctx *ctx, struct container *c, const char *name, int64_t n,
+                              const float **out, akin_error *err);
+
 #endif

@@ -14,8 +14,9 @@
  */
 #include "core/buf.h"
 #include "core/json.h"
-#include "models/model.h"
+#include "models/model_impl.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -292,4 +293,30 @@ akin_status model_load_as(akin_ctx *ctx, const char *path, const struct model_cl
                           struct model **out, akin_error *err)
 {
     return load_any(ctx, path, cls, out, err);
+}
+
+akin_status model_load_floats(akin_ctx *ctx, struct container *c, const char *name, int64_t n,
+                              const float **out, akin_error *err)
+{
+    enum { PIECE = 1 << 22 }; /* between two looks at cancel */
+    akin_status status = AKIN_OK;
+    const void *data;
+    int64_t found;
+    AKIN_TRY(container_get(c, name, sizeof(float), false, &data, &found, err));
+    if (found != n)
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s has %" PRId64 " numbers (must be %" PRId64 ")",
+                  container_path(c), name, found, n);
+    const float *x = data;
+    bool bad = false;
+    for (int64_t lo = 0; lo < n; lo += PIECE) {
+        AKIN_TRY(ctx_check(ctx, err));
+        for (int64_t i = lo; i < n && i < lo + PIECE; i++)
+            bad |= !(fabsf(x[i]) <= FLT_MAX);
+    }
+    if (bad)
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s holds a number that is not finite",
+                  container_path(c), name);
+    *out = x;
+done:
+    return status;
 }

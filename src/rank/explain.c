@@ -72,25 +72,6 @@ static struct history history_without(const struct history *h, int32_t item,
     return out;
 }
 
-/* Keeps out sorted by contribution descending, then item; the last falls off at max. */
-static void reason_insert(struct explain_job *job, int32_t item, float contribution)
-{
-    struct reason x = {item, contribution};
-    int32_t i = job->n;
-    while (i > 0 &&
-           (job->out[i - 1].contribution < x.contribution ||
-            (job->out[i - 1].contribution == x.contribution && job->out[i - 1].item > x.item))) {
-        if (i < job->max)
-            job->out[i] = job->out[i - 1];
-        i--;
-    }
-    if (i < job->max) {
-        job->out[i] = x;
-        if (job->n < job->max)
-            job->n++;
-    }
-}
-
 /* True if a newer event has the same item: it was left out already. */
 static bool is_repeat(const struct history *h, int32_t event)
 {
@@ -124,7 +105,7 @@ static akin_status leave_out(struct explain_job *job, struct rank_worker *w, aki
         AKIN_TRY(score_of(r, w, &q, job->item, &less, err));
         float change = less > UNSCORED ? base - less : base;
         if (change < 0.0f || change > 0.0f)
-            reason_insert(job, h->item[e], change);
+            reason_push(job->out, job->max, &job->n, h->item[e], change);
     }
 done:
     return status;

@@ -77,6 +77,20 @@ struct reason {
     int32_t item;
     float contribution;
 };
+/* Keeps the `max` largest of out (*n), largest first, ties by item. */
+static inline void reason_push(struct reason *out, int32_t max, int32_t *n, int32_t item, float x)
+{
+    int32_t at = *n;
+    while (at > 0 && (out[at - 1].contribution < x ||
+                      (out[at - 1].contribution <= x && out[at - 1].item > item)))
+        at--;
+    if (at >= max)
+        return;
+    int32_t last = *n < max ? (*n)++ : max - 1;
+    for (int32_t i = last; i > at; i--)
+        out[i] = out[i - 1];
+    out[at] = (struct reason){item, x};
+}
 
 enum scorer_flags {
     SCORER_RATES = 1,     /* scores are predictions on the value scale: rmse, mae make sense */
