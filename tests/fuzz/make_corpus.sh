@@ -51,6 +51,8 @@ model popular-columns all.akin popular method=columns mean_column=mean count_col
 model together all.akin together min_count=1
 model itemknn plain.akin itemknn neighbors=3
 model itemknn-rating all.akin itemknn mode=rating similarity=pearson
+model bmf all.akin bmf factors=2 samples=2 thin=1 burn_in=2
+model bmf-time all.akin bmf factors=1 samples=2 thin=1 bin_days=0.001 implicit=false
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
 model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'

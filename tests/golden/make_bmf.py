@@ -1,19 +1,18 @@
 """Reference predictions of bmf for tests/unit/models/test_bmf.c.
 
-Run: python3 tests/golden/make_bmf.py > tests/unit/models/bmf_golden.h   (needs NumPy; minutes)
+Run: python3 tests/golden/make_bmf.py > tests/unit/models/bmf_golden.h   (needs NumPy; a minute)
 
 The model of docs/models/bmf.md sampled once more, in another order and with whole groups of feature
 weights drawn at once: posterior means of all pairs over several long chains, and their standard
-errors by how far the chains are apart. Genres are those of the toy data: item number modulo 4.
+errors by how far the chains are apart. All arrays have the chains first. Genres are those of the toy
+data: item number modulo 4.
 """
-import sys
-from concurrent.futures import ProcessPoolExecutor
-
 import numpy as np
 
 USERS, ITEMS, GENRES, DAY = 14, 11, 4, 86400
 COLD = 6  # an item that nobody rated
-CHAINS, SWEEPS, BURN = 8, 6000, 500
+CHAINS, SWEEPS, BURN = 16, 4000, 400
+K, K1 = 2, 3
 CASES = {"plain": (False, False, False, 0), "features": (True, True, True, 0),
          "time": (False, False, False, 12)}
 VECTOR, BIAS, GROUP = 2.5, 5, 10  # precisions that a row more or less is taken to have
@@ -35,116 +34,112 @@ def ratings():
     return rows
 
 
-def normal(rng, mean, cov):
-    return mean + np.linalg.cholesky(cov) @ rng.normal(size=len(mean))
+def normal(rng, P, b):
+    """Draws of N(P^-1 b, P^-1): P (..., n, n), b (..., n)."""
+    cov = np.linalg.inv(P)
+    cov = (cov + np.swapaxes(cov, -1, -2)) / 2
+    z = rng.normal(size=b.shape)
+    return ((cov @ b[..., None]) + np.linalg.cholesky(cov) @ z[..., None])[..., 0]
 
 
-def draw_rows(rng, rows, W, y, prior, lam, alpha):
-    """Each row's [vector, bias] given features W and targets y of its ratings."""
-    out = prior.copy()
-    for r, at in enumerate(rows):
-        if len(at) == 0:
-            continue
-        X = W[at]
-        cov = np.linalg.inv(alpha * X.T @ X + np.diag(lam))
-        mean = cov @ (alpha * X.T @ y[at] + lam * prior[r])
-        out[r] = normal(rng, mean, cov)
-    return out
+def draw_rows(rng, R, W, y, prior, lam, alpha):
+    """Rows [vector, bias] given features W (C, n, K1) and targets y (C, n) of their ratings; R
+    (rows, n) says whose each is. Rows without a rating are their prior mean."""
+    outer = (W[:, :, :, None] * W[:, :, None, :]).reshape(len(W), -1, K1 * K1)
+    A = (R @ outer).reshape(len(W), len(R), K1, K1) * alpha[:, None, None, None]
+    A += lam[:, None, :, None] * np.eye(K1)
+    b = (R @ (W * y[:, :, None])) * alpha[:, None, None] + lam[:, None, :] * prior
+    return np.where((R.sum(1) > 0)[:, None], normal(rng, A, b), prior)
 
 
 class Common:
     """What rows share: mean, precision, and weights of features (groups of designs)."""
 
-    def __init__(self, k, precision, designs, active):
-        k1 = k + 1
-        self.m, self.lam = np.zeros(k1), np.full(k1, 4.0)
-        self.start = np.append(np.full(k, precision), BIAS)
+    def __init__(self, precision, designs, active):
+        self.m, self.lam = np.zeros((CHAINS, K1)), np.full((CHAINS, K1), 4.0)
+        self.start = np.append(np.full(K, precision), BIAS)
         self.F, self.active = designs, active
-        self.c = [np.zeros((F.shape[1], k1)) for F in designs]
-        self.cm = [np.zeros(k1) for _ in designs]
-        self.cl = [np.full(k1, 4.0) for _ in designs]
+        self.c = [np.zeros((CHAINS, F.shape[1], K1)) for F in designs]
+        self.cm = [np.zeros((CHAINS, K1)) for _ in designs]
+        self.cl = [np.full((CHAINS, K1), 4.0) for _ in designs]
 
     def prior(self):
-        return sum((F @ c for F, c in zip(self.F, self.c)), np.tile(self.m, (len(self.active), 1)))
+        return self.m[:, None, :] + sum(
+            (F @ c for F, c in zip(self.F, self.c)), np.zeros((CHAINS, len(self.active), K1)))
 
     def draw(self, rng, X):
         act = self.active
-        for t in range(X.shape[1]):
-            x = X[act, t]
+        for t in range(K1):
+            lam, x = self.lam[:, t], X[:, act, t]
             for g, F in enumerate(self.F):
-                other = sum(f[act] @ self.c[h][:, t] for h, f in enumerate(self.F) if h != g)
+                other = sum(self.c[h][:, :, t] @ f[act].T for h, f in enumerate(self.F) if h != g)
                 used = (F[act] != 0).any(0)
-                A = F[act][:, used]
-                P = self.lam[t] * A.T @ A + self.cl[g][t] * np.eye(A.shape[1])
-                b = self.lam[t] * A.T @ (x - self.m[t] - other) + self.cl[g][t] * self.cm[g][t]
-                cov = np.linalg.inv(P)
-                c = normal(rng, cov @ b, cov)
-                self.c[g][:, t] = self.cm[g][t]
-                self.c[g][used, t] = c
-                self.cm[g][t], self.cl[g][t] = self.level(rng, c, self.cl[g][t], GROUP)
-            left = x - sum((f[act] @ c[:, t] for f, c in zip(self.F, self.c)), np.zeros(1))
-            self.m[t], self.lam[t] = self.level(rng, left, self.lam[t], self.start[t])
+                A, own = F[act][:, used], self.cl[g][:, t]
+                P = lam[:, None, None] * (A.T @ A) + own[:, None, None] * np.eye(A.shape[1])
+                left = x - self.m[:, t, None] - other
+                b = lam[:, None] * (left @ A) + (own * self.cm[g][:, t])[:, None]
+                c = normal(rng, P, b)
+                self.c[g][:, :, t] = self.cm[g][:, t, None]
+                self.c[g][:, used, t] = c
+                self.cm[g][:, t], self.cl[g][:, t] = self.level(rng, c, own, GROUP)
+            left = x - sum((c[:, :, t] @ f[act].T for f, c in zip(self.F, self.c)), np.zeros(1))
+            self.m[:, t], self.lam[:, t] = self.level(rng, left, lam, self.start[t])
 
     @staticmethod
     def level(rng, x, lam, start):
-        n = len(x)
-        m = rng.normal(x.sum() / (n + 1), 1 / np.sqrt(lam * (n + 1)))
-        rate = 1 / start + (((x - m) ** 2).sum() + m * m) / 2
+        n = x.shape[1]
+        m = x.sum(1) / (n + 1) + rng.normal(size=CHAINS) / np.sqrt(lam * (n + 1))
+        rate = 1 / start + (((x - m[:, None]) ** 2).sum(1) + m * m) / 2
         return m, rng.gamma(1 + (n + 1) / 2, 1 / rate)
 
 
-def chain(case, seed):
+def chains(case):
     implicit, flipped, features, bin_days = CASES[case]
-    rows = ratings()
-    k, k1 = 2, 3
-    u, i, y, t = (np.array(c) for c in zip(*rows))
+    u, i, y, t = (np.array(c) for c in zip(*ratings()))
     mean, spread = y.mean(), y.std()
     y = (y - mean) / spread
     rated = np.zeros((USERS, ITEMS))
     rated[u, i] = 1
     per_user, per_item = rated.sum(1), rated.sum(0)
     active = per_item > 0
-    users = Common(k, 1, [rated / np.sqrt(per_user)[:, None]] if implicit else [],
-                   np.ones(USERS, bool))
+    users = Common(1, [rated / np.sqrt(per_user)[:, None]] * implicit, np.ones(USERS, bool))
     genre = np.eye(GENRES)[np.arange(ITEMS) % GENRES]
     raters = rated.T / np.sqrt(np.maximum(per_item, 1))[:, None]
-    items = Common(k, VECTOR * k, [raters] * flipped + [genre] * features, active)
-    width = bin_days * DAY
-    bins = (t - t.min()) // width if bin_days else np.zeros(len(t), int)
-    n_bins = bins.max() + 1 if bin_days else 0
-    at_bins = [np.flatnonzero(bins == b) for b in range(n_bins)]
-    times = Common(k, VECTOR * k, [], np.array([len(a) > 0 for a in at_bins], bool))
-    rng = np.random.default_rng(seed)
-    U, V, T = rng.normal(size=(USERS, k1)), np.zeros((ITEMS, k1)), np.zeros((max(n_bins, 1), k1))
-    at_user = [np.flatnonzero(u == a) for a in range(USERS)]
-    at_item = [np.flatnonzero(i == a) for a in range(ITEMS)]
-    alpha, total = 1.0, np.zeros((USERS, ITEMS))
+    items = Common(VECTOR * K, [raters] * flipped + [genre] * features, active)
+    bins = (t - t.min()) // (bin_days * DAY) if bin_days else np.zeros(len(t), int)
+    of_user, of_item, of_bin = (np.arange(n)[:, None] == x[None, :] for x, n in
+                                ((u, USERS), (i, ITEMS), (bins, bins.max() + 1)))
+    of_user, of_item, of_bin = of_user * 1.0, of_item * 1.0, of_bin * 1.0
+    times = Common(VECTOR * K, [], of_bin.sum(1) > 0)
+    rng = np.random.default_rng(17)
+    U = rng.normal(size=(CHAINS, USERS, K1))
+    V, T = np.zeros((CHAINS, ITEMS, K1)), np.zeros((CHAINS, len(of_bin), K1))
+    alpha, total = np.ones(CHAINS), np.zeros((CHAINS, USERS, ITEMS))
 
     def one(X):
-        return np.concatenate([X[:, :k], np.ones((len(X), 1))], 1)
+        return np.concatenate([X[:, :, :K], np.ones(X.shape[:2] + (1,))], 2)
 
     for sweep in range(BURN + SWEEPS):
-        V = draw_rows(rng, at_item, one(U[u] + T[bins]), y - U[u, k] - T[bins, k], items.prior(),
-                      items.lam, alpha)
-        Z = one(V)
-        fixed = y - V[i, k] - (T[bins] * Z[i]).sum(1)
-        U = draw_rows(rng, at_user, Z[i], fixed, users.prior(), users.lam, alpha)
-        if n_bins:
-            left = y - V[i, k] - (U[u] * Z[i]).sum(1)
-            T = draw_rows(rng, at_bins, Z[i], left, times.prior(), times.lam, alpha)
+        who = U[:, u] + T[:, bins]
+        V = draw_rows(rng, of_item, one(who), y - who[:, :, K], items.prior(), items.lam, alpha)
+        Z, left = one(V)[:, i], y - V[:, i, K]
+        U = draw_rows(rng, of_user, Z, left - (T[:, bins] * Z).sum(2), users.prior(), users.lam,
+                      alpha)
+        if bin_days:
+            T = draw_rows(rng, of_bin, Z, left - (U[:, u] * Z).sum(2), times.prior(), times.lam,
+                          alpha)
             times.draw(rng, T)
-        error = y - V[i, k] - ((U[u] + T[bins]) * Z[i]).sum(1)
-        alpha = rng.gamma(1 + len(y) / 2, 1 / (0.01 + (error ** 2).sum() / 2))
+        error = left - ((U[:, u] + T[:, bins]) * Z).sum(2)
+        alpha = rng.gamma(1 + len(y) / 2, 1 / (0.01 + (error ** 2).sum(1) / 2))
+        if sweep >= BURN:
+            total += (U + T[:, -1:]) @ np.swapaxes(one(V), 1, 2) + V[:, None, :, K]
         users.draw(rng, U)
         items.draw(rng, V)
-        if sweep >= BURN:  # the cold item is as the features have it
-            Vc = np.where(active[:, None], V, items.prior())
-            total += (U + T[-1]) @ one(Vc).T + Vc[:, k]
     return mean + spread * total / SWEEPS
 
 
 def main():
-    print("/* Made by tests/golden/make_bmf.py; do not edit. */")
+    print("/* Made by tests/golden/make_bmf.py; do not edit. */\n/* clang-format off */")
     rows = ratings()
     print(f"enum {{ GOLDEN_USERS = {USERS}, GOLDEN_ITEMS = {ITEMS}, GOLDEN_RATINGS = {len(rows)} }};")
     print("static const struct toy_event golden_events[GOLDEN_RATINGS] = {")
@@ -152,15 +147,13 @@ def main():
         print(f"    {{{u}, {i}, {r}F, {t}}},")
     print("};")
     for case in CASES:
-        with ProcessPoolExecutor(2) as pool:
-            runs = np.array(list(pool.map(chain, [case] * CHAINS, range(CHAINS))))
-        apart = runs.std(0, ddof=1) / np.sqrt(CHAINS)
-        for what, values in (("", runs.mean(0)), ("_error", apart)):
+        runs = chains(case)
+        errors = runs.std(0, ddof=1) / np.sqrt(CHAINS)
+        for what, values in (("", runs.mean(0)), ("_error", errors)):
             print(f"static const double golden_{case}{what}[GOLDEN_USERS][GOLDEN_ITEMS] = {{")
             for row in values:
                 print("    {" + ", ".join(f"{x:.4f}" for x in row) + "},")
-            print("};")
-        sys.stdout.flush()
+            print("};", flush=True)
 
 
 if __name__ == "__main__":
