@@ -2,11 +2,12 @@
 
     data.py DIR EVENTS AKIN
 
-DIR/films: a million ratings of `akin synth` in MovieLens-1M's shape. DIR/synth-EVENTS: ratings of
-`akin synth` in MovieLens-20M's shape, shuffled and in time order;
+DIR/synth-EVENTS: ratings of `akin synth` in MovieLens-20M's shape, shuffled and in time order;
 synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and matrices for the peers
-(positives: value >= 4) numbered by id as akin numbers them. DIR/stars: ratings of `akin synth` in
-MovieLens-1M's shape, a fifth of them the test, as csv and for akin.
+(positives: value >= 4) numbered by id as akin numbers them. DIR/films: a million ratings of `akin
+synth` in MovieLens-1M's shape, all positives. DIR/stars: the same shape, a fifth of them the test, as
+csv and for akin. DIR/movielens: ml-latest-small, ratings dealt to train.csv and test.csv.
+DIR/baskets: the sets on which itemset miners are compared.
 """
 
 import os
@@ -162,9 +163,29 @@ def baskets(root, akin):
     open(f"{out}/done", "w").close()
 
 
+def movielens(root):
+    """ml-latest-small, a random fifth of the ratings held out."""
+    out, source = f"{root}/movielens", os.environ.get("AKIN_DATA", "") + "/ml-latest-small"
+    if os.path.exists(f"{out}/done"):
+        return
+    if not os.path.exists(f"{source}/ratings.csv"):
+        print("bench: no ml-latest-small under $AKIN_DATA: left out", file=sys.stderr)
+        return
+    os.makedirs(out, exist_ok=True)
+    table = pl.read_csv(f"{source}/ratings.csv").sample(fraction=1.0, shuffle=True, seed=42)
+    held_out = table.height // 5
+    table[:held_out].write_csv(f"{out}/test.csv")
+    table[held_out:].write_csv(f"{out}/train.csv")
+    for name in ("movies", "tags"):
+        with open(f"{source}/{name}.csv") as f, open(f"{out}/{name}.csv", "w") as g:
+            g.write(f.read())
+    open(f"{out}/done", "w").close()
+
+
 if __name__ == "__main__":
     synth(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     films(sys.argv[1], sys.argv[3])
     gowalla(sys.argv[1], sys.argv[3])
     baskets(sys.argv[1], sys.argv[3])
     stars(sys.argv[1], sys.argv[3])
+    movielens(sys.argv[1])

@@ -334,6 +334,48 @@ def als_irspack():
     return out
 
 
+# ---- ratings ----
+
+
+def read_ratings(folder):
+    """users, items, values of train and test; users and items numbered over both."""
+    parts = [np.loadtxt(f"{folder}/{n}.csv", delimiter=",", skiprows=1) for n in ("train", "test")]
+    n = len(parts[0])
+    both = np.concatenate(parts)
+    u, i = (np.unique(both[:, c], return_inverse=True)[1] for c in (0, 1))
+    return (u[:n], i[:n], both[:n, 2]), (u[n:], i[n:], both[n:, 2]), u.max() + 1, i.max() + 1
+
+
+def ratings_myfm():
+    """Its sampler, one thread as it is; the first tenth of the sweeps is not kept."""
+    from myfm import MyFMRegressor
+
+    train, test, n_users, n_items = read_ratings(ARGS["folder"])
+
+    def design(u, i):
+        one, row = np.ones(len(u)), np.arange(len(u))
+        shapes = ((u, n_users), (i, n_items))
+        return sp.hstack([sp.csr_matrix((one, (row, x)), shape=(len(u), n)) for x, n in shapes])
+
+    x, held_out = (design(u, i).tocsr() for u, i, _ in (train, test))
+    sweeps = ARGS["sweeps"]
+    model = MyFMRegressor(rank=ARGS["factors"], random_seed=42)
+    watch = Watch()
+    with open(os.devnull, "w") as nowhere:
+        sys.stderr, keep = nowhere, sys.stderr
+        model.fit(
+            x,
+            train[2],
+            n_iter=sweeps,
+            n_kept_samples=sweeps - sweeps // 10,
+            group_shapes=[int(n_users), int(n_items)],
+        )
+        sys.stderr = keep
+    out = watch.read()
+    error = np.clip(model.predict(held_out), train[2].min(), train[2].max()) - test[2]
+    return {**out, "rmse": float(np.sqrt((error**2).mean()))}
+
+
 def implicit_model(m):
     from implicit.cpu.als import AlternatingLeastSquares
 

@@ -257,6 +257,45 @@ def svd(o):
     }
 
 
+def bayes(o):
+    """Bayesian matrix factorization: seconds of a fit, and what it predicts."""
+    d = f"{o.data}/movielens"
+    bare = {"implicit": "false", "flipped": "false", "features": "false"}
+    settings = {
+        "bmf defaults": {},
+        "bmf 32 sweeps": {"factors": 8, "burn_in": 16, "thin": 1},
+        "bmf bare": {"factors": 8, "burn_in": 16, "thin": 4, **bare},
+    }
+
+    def argv(params):
+        sets = [x for k, v in params.items() for x in ("--set", f"{k}={v}")]
+        return (
+            [f"{o.build}/akin", "evaluate", "--train", f"{d}/train.csv", "--test", f"{d}/test.csv"]
+            + ["--items", f"{d}/movies.csv", "--tags", f"{d}/tags.csv", "--metrics", "rmse"]
+            + ["--bootstrap", "0", "--json", "--quiet", "--threads", str(o.threads)]
+            + ["--model", "bmf", *sets]
+        )
+
+    def after(runner, rows):
+        last = {n: r["last"] for n, r in rows.items()}
+        return {
+            n: f"rmse {x['rmse'] if 'rmse' in x else x['results'][0]['metrics']['rmse']['value']:.4f}"
+            for n, x in last.items()
+        }
+
+    yield {
+        "name": "bayes-movielens",
+        "what": "Bayesian matrix factorization, 80,000 ratings (ml-latest-small); rmse",
+        "unit": "s",
+        "needs": [f"{d}/train.csv"],
+        "contenders": [akin(n, argv(p), "train_seconds") for n, p in settings.items()]
+        + [
+            peer(o, f"myFM {f}", "ratings_myfm", folder=d, factors=f, sweeps=200) for f in (8, 16)
+        ],
+        "after": after,
+    }
+
+
 def objective(o):
     """Time to the same loss: what irspack CG reaches in 10 epochs."""
     g, s = f"{o.data}/gowalla", f"{o.data}/synth-{o.events}"
@@ -535,6 +574,7 @@ GROUPS = [
     linear,
     svd,
     factor,
+    bayes,
     ials,
     objective,
     recommend,

@@ -28,7 +28,9 @@ enum rng_stream {
     RNG_SAMPLE = 13,
     RNG_EXPLORE = 14,
     RNG_RETRY = 15,
-    RNG_INTERLEAVE = 16
+    RNG_INTERLEAVE = 16,
+    RNG_GIBBS = 24,
+    RNG_GIBBS_HYPER = 25
 };
 
 /* 64 random bits of (seed, stream, index, counter). */

@@ -35,6 +35,7 @@
     X(content) \
     X(als) \
     X(svdpp) \
+    X(bmf) \
     /* the end */
 /* clang-format on */
 

@@ -54,6 +54,8 @@ model itemknn-rating all.akin itemknn mode=rating similarity=pearson
 model puresvd plain.akin puresvd factors=2
 model gfcf all.akin gfcf factors=2 value_weight=1
 model turbocf plain.akin turbocf power=0.5
+model bmf all.akin bmf factors=2 samples=2 thin=1 burn_in=2
+model bmf-time all.akin bmf factors=1 samples=2 thin=1 bin_days=0.001 implicit=false
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
 model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'
