@@ -22,6 +22,8 @@ akin_status csr_transpose(akin_ctx *ctx, const struct csr *a, struct csr *out, a
 akin_status csr_from_triples(akin_ctx *ctx, int64_t n_rows, int64_t n_cols, int64_t nnz,
                              const int32_t *row, const int32_t *col, const float *val,
                              struct csr *out, akin_error *err);
+/* The same matrix once more, to be freed on its own; nobody may write it any more. */
+struct csr csr_share(const struct csr *a, bool with_values);
 void csr_free(akin_ctx *ctx, struct csr *a);
 
 #endif

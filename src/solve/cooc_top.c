@@ -233,6 +233,19 @@ static void row_put(uint64_t *keys, int32_t n, int32_t *item, float *value)
     }
 }
 
+int32_t cooc_nearest(akin_ctx *ctx, const struct cooc_row *row, const float *value, int32_t k,
+                     uint64_t *keys, int32_t *item, float *near)
+{
+    int32_t hits[SCAN];
+    int32_t n = k > 0 ? row_best(ctx, row, value, keys, k, hits) : 0;
+    keys_sort(keys, n, DEPTH);
+    for (int32_t t = 0; t < n; t++) {
+        item[t] = key_item(keys[t]);
+        near[t] = key_value(keys[t]);
+    }
+    return n;
+}
+
 static akin_status top_row(void *arg, const struct cooc_row *row, int worker, akin_error *err)
 {
     (void)err;
