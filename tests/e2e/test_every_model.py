@@ -69,6 +69,8 @@ class EveryModel(Case):
                 self.buy(even, "2", "4", "6", "8")
                 ours, theirs = self.ids(model, odd, 10), self.ids(model, even, 10)
                 self.assertNotEqual(ours, theirs)
+                if self.models[model]["values"]:
+                    continue  # a predictor of ratings need not part tastes
                 of_taste = [sum(int(i) % 2 == rest for i in x)
                             for x, rest in ((ours, 1), (theirs, 0))]
                 self.assertGreaterEqual(min(of_taste), 7, f"{ours} {theirs}")
