@@ -181,6 +181,40 @@ def knn():
     return out
 
 
+def irspack_lists(model, m, k=20, block=1000):
+    out = np.empty((m.shape[0], k), np.int32)
+    for lo in range(0, m.shape[0], block):
+        hi = min(lo + block, m.shape[0])
+        out[lo:hi] = np.argsort(-model.get_score_remove_seen_block(lo, hi), axis=1)[:, :k]
+    return out
+
+
+def walks_irspack():
+    from irspack import RP3betaRecommender
+
+    m = matrix()
+    watch = Watch()
+    model = RP3betaRecommender(
+        m, alpha=ARGS["alpha"], beta=ARGS["beta"], top_k=ARGS["neighbors"], n_threads=THREADS
+    )
+    model.learn()
+    out = watch.read()
+    if ARGS.get("lists"):
+        write_lists(ARGS["lists"], range(m.shape[0]), irspack_lists(model, m))
+    return out
+
+
+def userknn_irspack():
+    from irspack import CosineUserKNNRecommender
+
+    m = matrix()
+    watch = Watch()
+    model = CosineUserKNNRecommender(m, top_k=ARGS["neighbors"], n_threads=THREADS)
+    model.learn()
+    irspack_lists(model, m)
+    return watch.read()
+
+
 def als_implicit():
     from implicit.cpu.als import AlternatingLeastSquares
 

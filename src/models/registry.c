@@ -15,6 +15,7 @@
     X(popular) \
     X(together) \
     X(itemknn) \
+    X(userknn) \
     X(p3alpha) \
     X(rp3beta) \
     X(slopeone) \

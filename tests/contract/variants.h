@@ -5,3 +5,5 @@
 {"ials", "{\"biases\":true,\"factors\":6,\"reg\":0.1,\"unobserved_weight\":0.1}"},
 {"ials", "{\"biases\":true,\"solver\":\"block\",\"block\":8,\"factors\":12,\"reg\":0.1,\"unobserved_weight\":0.1}"},
 {"rp3beta", "{\"alpha\":0.7,\"neighbors\":5,\"keep\":\"target\"}"},
+{"userknn", "{\"similarity\":\"tfidf\",\"neighbors\":12,\"shrinkage\":2}"},
+{"userknn", "{\"mode\":\"rating\",\"similarity\":\"pearson\",\"damping\":0}"},
