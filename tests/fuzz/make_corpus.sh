@@ -51,6 +51,13 @@ model popular-columns all.akin popular method=columns mean_column=mean count_col
 model together all.akin together min_count=1
 model itemknn plain.akin itemknn neighbors=3
 model itemknn-rating all.akin itemknn mode=rating similarity=pearson
+model userknn plain.akin userknn similarity=cosine
+model userknn-terms all.akin userknn
+model userknn-llr all.akin userknn similarity=llr
+model userknn-rating all.akin userknn mode=rating similarity=adjusted_cosine
+model p3alpha plain.akin p3alpha neighbors=3
+model rp3beta all.akin rp3beta keep=target
+model slopeone all.akin slopeone
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
 model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'
