@@ -184,8 +184,10 @@ def knn():
 def irspack_lists(model, m, k=20, block=1000):
     out = np.empty((m.shape[0], k), np.int32)
     for lo in range(0, m.shape[0], block):
-        hi = min(lo + block, m.shape[0])
-        out[lo:hi] = np.argsort(-model.get_score_remove_seen_block(lo, hi), axis=1)[:, :k]
+        s = model.get_score_remove_seen_block(lo, min(lo + block, m.shape[0]))
+        top = np.argpartition(-s, k, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(s, top, 1), axis=1, kind="stable")
+        out[lo : lo + block] = np.take_along_axis(top, order, 1)
     return out
 
 
