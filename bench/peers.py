@@ -269,6 +269,46 @@ def svd_randomized():
 def als_implicit():
     from implicit.cpu.als import AlternatingLeastSquares
 
+
+def irspack_lists(model, m, k=20, block=1000):
+    out = np.empty((m.shape[0], k), np.int32)
+    for lo in range(0, m.shape[0], block):
+        s = model.get_score_remove_seen_block(lo, min(lo + block, m.shape[0]))
+        top = np.argpartition(-s, k, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(s, top, 1), axis=1, kind="stable")
+        out[lo : lo + block] = np.take_along_axis(top, order, 1)
+    return out
+
+
+def walks_irspack():
+    from irspack import RP3betaRecommender
+
+    m = matrix()
+    watch = Watch()
+    model = RP3betaRecommender(
+        m, alpha=ARGS["alpha"], beta=ARGS["beta"], top_k=ARGS["neighbors"], n_threads=THREADS
+    )
+    model.learn()
+    out = watch.read()
+    if ARGS.get("lists"):
+        write_lists(ARGS["lists"], range(m.shape[0]), irspack_lists(model, m))
+    return out
+
+
+def userknn_irspack():
+    from irspack import CosineUserKNNRecommender
+
+    m = matrix()
+    watch = Watch()
+    model = CosineUserKNNRecommender(m, top_k=ARGS["neighbors"], n_threads=THREADS)
+    model.learn()
+    irspack_lists(model, m)
+    return watch.read()
+
+
+def als_implicit():
+    from implicit.cpu.als import AlternatingLeastSquares
+
     m = matrix()
     # Its loss weighs unobserved pairs 1: nearly the same problem divided by unobserved_weight; it
     # regularises all rows alike, so by the mean of ours.

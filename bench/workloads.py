@@ -180,6 +180,49 @@ def linear(o):
     }
 
 
+def walks(o):
+    """rp3beta with irspack's own defaults on both sides, and with akin's."""
+    g, s, key = f"{o.data}/gowalla", f"{o.data}/synth-{o.events}", "fit_seconds"
+    same = {"alpha": 1, "beta": 0.6, "neighbors": 100}
+    positive = {"positive": "value >= 4"}
+    sets = [("gowalla", f"{g}/train.akin", f"{g}/train.npz", None)]
+    sets += [("synth", f"{s}/synth.akin", f"{s}/positives.npz", positive)]
+    for name, data, path, rule in sets:
+        out = lists(o, "irspack RP3beta") if name == "gowalla" else ""
+        row = {
+            "name": f"rp3beta-{name}",
+            "what": f"RP3beta fit, {name}",
+            "unit": "s",
+            "needs": [data],
+            "contenders": [
+                akin("as irspack", fit(o, data, "rp3beta", same, rule), key),
+                akin("defaults", fit(o, data, "rp3beta", {}, rule), key),
+                peer(o, "irspack RP3beta", "walks_irspack", matrix=path, lists=out, **same),
+            ],
+        }
+        if name == "gowalla":
+            row["after"] = gowalla_quality(
+                {"as irspack": ("rp3beta", same), "defaults": ("rp3beta", {})}, ["irspack RP3beta"]
+            )
+        yield row
+
+
+def userknn(o):
+    """Neighbours are found when asked for, so the clock runs over everybody's list."""
+    g = f"{o.data}/gowalla"
+    yield {
+        "name": "userknn-gowalla",
+        "what": "top 20 for all users by neighbours, Gowalla (irspack: with its fit)",
+        "unit": "s",
+        "needs": [f"{g}/train.akin"],
+        "contenders": [
+            akin(name, fit(o, f"{g}/train.akin", name, {}, lists=20), "lists_seconds")
+            for name in ("userknn", "itemknn")
+        ]
+        + [peer(o, "irspack user kNN", "userknn_irspack", matrix=f"{g}/train.npz", neighbors=100)],
+    }
+
+
 def als_peers(o, rule, matrix, factors, epochs, key, exact, with_lists=False):
     common = dict(rule, matrix=matrix, factors=factors, epochs=epochs)
     kinds = [
@@ -571,6 +614,8 @@ GROUPS = [
     ingest,
     itemsets,
     itemknn,
+    walks,
+    userknn,
     linear,
     svd,
     factor,

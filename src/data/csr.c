@@ -247,6 +247,12 @@ bool csr_is_binary(const struct csr *a)
     return true;
 }
 
+struct csr csr_share(const struct csr *a, bool with_values)
+{
+    return (struct csr){a->n_rows, a->n_cols, mem_share(a->ptr), mem_share(a->col),
+                        with_values ? mem_share(a->val) : NULL};
+}
+
 void csr_free(akin_ctx *ctx, struct csr *a)
 {
     mem_free(ctx, a->ptr);

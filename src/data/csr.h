@@ -24,6 +24,8 @@ akin_status csr_from_triples(akin_ctx *ctx, int64_t n_rows, int64_t n_cols, int6
                              struct csr *out, akin_error *err);
 /* Are all values 1? */
 bool csr_is_binary(const struct csr *a);
+/* The same matrix once more, to be freed on its own; nobody may write it any more. */
+struct csr csr_share(const struct csr *a, bool with_values);
 void csr_free(akin_ctx *ctx, struct csr *a);
 
 #endif

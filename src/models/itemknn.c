@@ -5,7 +5,7 @@
  * ranking: score(i) = Σ over the asker's items j of w_j · s(j → i), w_j the folded weight of j.
  * rating:  r̂(i) = μ + b_u + b_i + Σ_j s(j → i)·(r_j - μ - b_u - b_j) / Σ_j |s(j → i)|,
  *          b_i = Σ(r - μ) / (n(i) + m), b_u = Σ_j(r_j - μ - b_j) / (n(u) + m), m = mean_damping.
- * s: see itemknn_similarity.c. K neighbours are kept of each history item (what it speaks for), or
+ * s: see similarity.c. K neighbours are kept of each history item (what it speaks for), or
  * of each target item (who speaks for it).
  *
  * Cost: fit Σ over users of (items of the user)²; 8 bytes a kept pair; a request adds up K numbers
@@ -13,12 +13,13 @@
  * done: neighbours chosen anew for each asker (the K best among what she rated), time decay within
  * a history beyond the weights of its events.
  */
-#include "models/itemknn_similarity.h"
 #include "models/model_impl.h"
 #include "models/neighbors.h"
 #include "models/ratings.h"
+#include "models/similarity.h"
 
 enum { RANKING, RATING };
+enum { KEEP_HISTORY, KEEP_TARGET };
 
 struct itemknn_params {
     int64_t similarity;
@@ -85,6 +86,13 @@ done:
     return status;
 }
 
+/* Share of a row's norm: rows are of history items, or of targets. */
+static double alpha_of(const struct itemknn_params *p)
+{
+    double alpha = p->similarity == SIM_ASYMMETRIC_COSINE ? p->alpha : .5;
+    return p->keep == KEEP_HISTORY ? alpha : 1 - alpha;
+}
+
 static akin_status itemknn_fit(struct model *m, const struct train_view *tv,
                                const struct fit_control *ctl, akin_error *err)
 {
@@ -92,23 +100,29 @@ static akin_status itemknn_fit(struct model *m, const struct train_view *tv,
     akin_status status = AKIN_OK;
     struct itemknn *self = m->self;
     const struct itemknn_params *p = params_of(m);
-    const struct similarity_spec spec = {.similarity = (enum similarity)p->similarity,
-                                         .keep = (enum keep)p->keep,
-                                         .neighbors = (int32_t)p->neighbors,
+    bool by_target = p->keep == KEEP_TARGET;
+    const struct similarity_spec spec = {.kind = (enum similarity_kind)p->similarity,
                                          .is_binary = p->weighting != 0,
                                          .damping = p->damping,
-                                         .alpha = p->alpha,
+                                         .alpha = alpha_of(p),
                                          .shrinkage = p->shrinkage,
                                          .bm25_k1 = p->bm25_k1,
                                          .bm25_b = p->bm25_b};
-    struct csr out;
+    struct similarity near = {0};
+    struct csr rows = {0}, turned = {0};
     self->owner = m;
     self->n_items = m->items.n;
     if (p->mode == RATING)
         AKIN_TRY(fit_base(m, tv, err));
-    AKIN_TRY(similarity_fit(tv, &spec, &out, err));
-    neighbors_take(&out, &self->nb);
+    AKIN_TRY(similarity_fit(tv, "itemknn", SIM_ITEMS, &spec, &near, err));
+    const struct cooc g = similarity_cooc(&near);
+    AKIN_TRY(cooc_top(m->ctx, &g, (int32_t)p->neighbors, similarity_measure, &near, &rows, err));
+    if (by_target)
+        AKIN_TRY(csr_transpose(m->ctx, &rows, &turned, err));
+    neighbors_take(by_target ? &turned : &rows, &self->nb);
 done:
+    similarity_free(m->ctx, &near);
+    csr_free(m->ctx, &rows);
     return status;
 }
 
@@ -254,7 +268,7 @@ static void itemknn_estimate(const void *params, int64_t n_users, int64_t n_item
 {
     const struct itemknn_params *p = params;
     double pairs = (double)n_items * (double)(p->neighbors < n_items ? p->neighbors : n_items);
-    bool has_ratings = p->similarity == SIM_PEARSON || p->similarity == SIM_ADJUSTED_COSINE;
+    bool has_ratings = similarity_rates((enum similarity_kind)p->similarity);
     double per_item = has_ratings ? 120 : 24;
     *bytes = 8 * pairs * (p->keep == KEEP_TARGET ? 2 : 1) + 8 * per_item * (double)n_items +
              (has_ratings || p->mode == RATING ? 16.0 * (double)nnz : 0);

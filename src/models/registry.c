@@ -20,6 +20,7 @@
     X(markov) \
     X(vsknn) \
     X(stan) \
+    X(userknn) \
     X(p3alpha) \
     X(rp3beta) \
     X(slopeone) \

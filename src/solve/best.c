@@ -128,6 +128,15 @@ void best_put(uint64_t *keys, int32_t n, int32_t *item, float *value)
     }
 }
 
+void best_list(uint64_t *keys, int32_t n, int32_t *item, float *value)
+{
+    keys_sort(keys, n, DEPTH);
+    for (int32_t t = 0; t < n; t++) {
+        item[t] = best_key_item(keys[t]);
+        value[t] = best_key_value(keys[t]);
+    }
+}
+
 /* An array no longer than it must be. */
 static akin_status cut(akin_ctx *ctx, void **p, int64_t n, int64_t size, akin_error *err)
 {

@@ -56,6 +56,8 @@ int32_t best_take(struct best *b);
 
 /* Keys (n, changed) → items ascending and their values. */
 void best_put(uint64_t *keys, int32_t n, int32_t *item, float *value);
+/* The same, best first. */
+void best_list(uint64_t *keys, int32_t n, int32_t *item, float *value);
 
 /*
  * Rows of n[i] items and values that lie at at[i], apart, become a CSR; *item and *value go to it.

@@ -273,6 +273,65 @@ done:
     return status;
 }
 
+/* ---- The row of a stranger ----------------------------------------------------------------- */
+
+static void *arena_array(struct arena *arena, int64_t n, int64_t size, akin_status *status,
+                         akin_error *err)
+{
+    void *p = *status == AKIN_OK ? arena_alloc(arena, n, size, err) : NULL;
+    if (!p)
+        *status = AKIN_E_MEMORY;
+    return p;
+}
+
+static akin_status accumulator_borrow(struct arena *arena, const struct cooc *g,
+                                      struct accumulator *a, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    int64_t n = g->by_user->n_cols;
+    a->items = arena_array(arena, n + 1, sizeof *a->items, &status, err);
+    if (g->kind & COOC_COUNT) {
+        a->count = arena_array(arena, n, sizeof *a->count, &status, err);
+        a->row_count = arena_array(arena, n, sizeof *a->count, &status, err);
+    }
+    if (g->kind & COOC_SUM) {
+        a->sum = arena_array(arena, n, sizeof *a->sum, &status, err);
+        a->row_sum = arena_array(arena, n, sizeof *a->sum, &status, err);
+    }
+    if (g->kind == COOC_MOMENTS) {
+        a->moments = arena_array(arena, n, sizeof *a->moments, &status, err);
+        a->row_moments = arena_array(arena, n, sizeof *a->moments, &status, err);
+    }
+    return status;
+}
+
+akin_status cooc_row_of(const struct cooc *g, int32_t number, const int32_t *users,
+                        const float *own, int32_t n, struct arena *scratch, struct cooc_row *out,
+                        akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct accumulator a = {0};
+    const int64_t *ptr = g->by_user->ptr;
+    int64_t work = 0, n_items = g->by_user->n_cols;
+    int32_t n_listed = 0;
+    AKIN_TRY(accumulator_borrow(scratch, g, &a, err));
+    for (int32_t j = 0; j < n; j++)
+        work += ptr[users[j] + 1] - ptr[users[j]];
+    bool is_listed = work < n_items / LIST_SHARE;
+    bool has_own = own && (!g->is_binary || g->kind == COOC_MOMENTS);
+    for (int32_t j = 0; j < n; j++)
+        n_listed =
+            add_user(g, &a, users[j], INT32_MAX, has_own ? own[j] : 1.0F, n_listed, is_listed);
+    if (is_listed) {
+        take_listed(&a, n_listed);
+        *out = (struct cooc_row){number, n_listed, a.items, a.row_sum, a.row_count, a.row_moments};
+    } else {
+        *out = (struct cooc_row){number, (int32_t)n_items, NULL, a.sum, a.count, a.moments};
+    }
+done:
+    return status;
+}
+
 /* ---- Setting up ---------------------------------------------------------------------------- */
 
 static akin_status accumulator_init(akin_ctx *ctx, const struct cooc *g, struct accumulator *a,

@@ -65,6 +65,16 @@ akin_status cooc_visit(akin_ctx *ctx, const struct cooc *g, cooc_visit_fn fn, vo
 akin_status cooc_visit_lower(akin_ctx *ctx, const struct cooc *g, cooc_visit_fn fn, void *arg,
                              akin_error *err);
 
+/*
+ * The row of an item that X need not hold: it has the users given (n, ascending, each once), with
+ * values own (NULL = 1): what cooc_visit gives of an item of X with them. number: row->item, -1 =
+ * none of X. g->by_item is not looked at. out lives in the arena. Cost: Σ items of these users
+ * additions; 12 bytes an item are cleared (20 for both, 116 for moments).
+ */
+akin_status cooc_row_of(const struct cooc *g, int32_t number, const int32_t *users,
+                        const float *own, int32_t n, struct arena *scratch, struct cooc_row *out,
+                        akin_error *err);
+
 /* out (row->n) = how near row->item and each item of the row are; <= 0 or NaN = not at all, which
  * it must give where nothing is shared. */
 typedef void (*cooc_measure_fn)(const void *arg, const struct cooc_row *row, float *out);
@@ -75,6 +85,13 @@ typedef void (*cooc_measure_fn)(const void *arg, const struct cooc_row *row, flo
  */
 akin_status cooc_top(akin_ctx *ctx, const struct cooc *g, int32_t k, cooc_measure_fn measure,
                      const void *arg, struct csr *out, akin_error *err);
+
+/*
+ * The k best of one row by value (row->n) as cooc_top finds them, best first, into item and near
+ * (k). keys (2·k) is scratch. Returns how many.
+ */
+int32_t cooc_nearest(akin_ctx *ctx, const struct cooc_row *row, const float *value, int32_t k,
+                     uint64_t *keys, int32_t *item, float *near);
 
 /*
  * All of G as a CSR (n_items, n_items), diagonal included; kind COOC_COUNT (exact up to 2^24) or

@@ -80,6 +80,15 @@ static int32_t row_best(akin_ctx *ctx, const struct cooc_row *row, const float *
     return best_take(&b);
 }
 
+int32_t cooc_nearest(akin_ctx *ctx, const struct cooc_row *row, const float *value, int32_t k,
+                     uint64_t *keys, int32_t *item, float *near)
+{
+    int32_t hits[SCAN];
+    int32_t n = k > 0 ? row_best(ctx, row, value, keys, k, hits) : 0;
+    best_list(keys, n, item, near);
+    return n;
+}
+
 static akin_status top_row(void *arg, const struct cooc_row *row, int worker, akin_error *err)
 {
     (void)err;

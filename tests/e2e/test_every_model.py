@@ -71,6 +71,8 @@ class EveryModel(Case):
                 self.rate(even, {"2": 5, "4": 5, "6": 5, "8": 5, "1": 1, "3": 1, "5": 1})
                 ours, theirs = self.ids(model, odd, 10), self.ids(model, even, 10)
                 self.assertNotEqual(ours, theirs)
+                if self.models[model]["values"]:
+                    continue  # a predictor of ratings need not part tastes
                 of_taste = [sum(int(i) % 2 == rest for i in x)
                             for x, rest in ((ours, 1), (theirs, 0))]
                 self.assertGreaterEqual(min(of_taste), 3 if model in LEVELS else 7,

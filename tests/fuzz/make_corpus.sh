@@ -56,6 +56,13 @@ model gfcf all.akin gfcf factors=2 value_weight=1
 model turbocf plain.akin turbocf power=0.5
 model bmf all.akin bmf factors=2 samples=2 thin=1 burn_in=2
 model bmf-time all.akin bmf factors=1 samples=2 thin=1 bin_days=0.001 implicit=false
+model userknn plain.akin userknn similarity=cosine
+model userknn-terms all.akin userknn
+model userknn-llr all.akin userknn similarity=llr
+model userknn-rating all.akin userknn mode=rating similarity=adjusted_cosine
+model p3alpha plain.akin p3alpha neighbors=3
+model rp3beta all.akin rp3beta keep=target
+model slopeone all.akin slopeone
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
 model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'

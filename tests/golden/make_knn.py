@@ -1,9 +1,10 @@
-"""Reference values of itemknn's TF-IDF and BM25 for tests/unit/models/test_itemknn.c.
+"""Reference values of TF-IDF and BM25 for test_itemknn.c and test_userknn.c in tests/unit/models.
 
 Run: python3 tests/golden/make_knn.py > tests/unit/models/knn_golden.h   (needs NumPy)
 
-W (users, items) holds the weights of events; an item is a document, its users are the terms.
-Written from docs/models/itemknn.md, without a look at the C code.
+W (users, items) holds the weights of events; an item is a document, its users are the terms. For
+userknn a user is the document: scores are sums over all other users of similarity and weight.
+Written from docs/models/itemknn.md and userknn.md, without a look at the C code.
 """
 
 import numpy as np
@@ -38,8 +39,13 @@ def bm25(w, k1, b):
     return x.T @ x
 
 
+def of_users(near, w):
+    np.fill_diagonal(near, 0)
+    return near @ w
+
+
 def show(name, m):
-    print(f"static const double {name}[6][6] = {{")
+    print(f"static const double {name}[{m.shape[0]}][{m.shape[1]}] = {{")
     for row in m:
         print("    {" + ", ".join(f"{v:.12g}" for v in row) + "},")
     print("};")
@@ -58,4 +64,8 @@ show("golden_tfidf_binary", tfidf(B))
 show("golden_bm25", bm25(W, 100, .8))
 show("golden_bm25_small", bm25(W, 1.2, .75))
 show("golden_bm25_binary", bm25(B, 100, .8))
+show("golden_users_tfidf", of_users(tfidf(W.T), W))
+show("golden_users_tfidf_binary", of_users(tfidf(B.T), B))
+show("golden_users_bm25", of_users(bm25(W.T, 1.2, .75), W))
+show("golden_users_bm25_binary", of_users(bm25(B.T, 100, .8), B))
 print("/* clang-format on */\n\n#endif")

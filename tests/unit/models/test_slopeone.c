@@ -2,7 +2,7 @@
  * slopeone, which goes by users, against deviations of pairs of items written out, against NumPy
  * (tests/golden/make_slopeone.py), and what holds of every model: reasons, files, threads, memory.
  */
-#include "unit/models/knn_util.h"
+#include "unit/models/knn_reference.h"
 #include "unit/models/slopeone_golden.h"
 
 static void check_golden(akin_ctx *ctx, const char *params, const double want[7][6])
@@ -38,38 +38,6 @@ static double ref_term(const struct dense *d, int u, int j, int i, double base, 
             (*count)++;
         }
     return dev + *count * (d->r[u * n + j] - base);
-}
-
-struct means {
-    double mu, user, item[64];
-};
-
-static struct means ref_means(const struct dense *d, int u, double damping)
-{
-    struct means m = {0};
-    int n = d->n_items;
-    double n_all = 0, n_own = 0;
-    for (int e = 0; e < d->n_users * n; e++)
-        if (!isnan(d->r[e])) {
-            m.mu += d->r[e];
-            n_all++;
-        }
-    m.mu /= n_all;
-    for (int i = 0; i < n; i++) {
-        double users = 0;
-        for (int v = 0; v < d->n_users; v++)
-            if (!isnan(d->r[v * n + i])) {
-                m.item[i] += d->r[v * n + i] - m.mu;
-                users++;
-            }
-        m.item[i] /= users + damping;
-        if (!isnan(d->r[u * n + i])) {
-            m.user += d->r[u * n + i] - m.mu - m.item[i];
-            n_own++;
-        }
-    }
-    m.user /= n_own + damping;
-    return m;
 }
 
 static struct dataset *ratings(akin_ctx *ctx)
