@@ -138,6 +138,8 @@ static akin_status emit(struct walker *w, int32_t n, int32_t count, akin_error *
     s->longest = n > s->longest ? n : s->longest;
     if (++w->fresh == TELL_SETS)
         AKIN_TRY(walker_tell(w, err));
+    if (w->job->raising)
+        raising_note(w->job->raising, n, count);
     if (!w->job->wants_sets)
         goto done;
     struct mine_block *b = w->block;
@@ -159,7 +161,7 @@ done:
 static bool choose(struct walker *w, const struct candidates *c, int32_t length, int32_t support,
                    struct chosen *out)
 {
-    int32_t least = (int32_t)least_of(&w->job->spec, length + 1), n = 0;
+    int32_t least = (int32_t)least_now(w->job, length + 1), n = 0;
     bool is_all = w->job->spec.kind == ITEMSET_ALL;
     out->length = length;
     for (int32_t j = 0; j < c->before; j++) {
@@ -303,7 +305,7 @@ static void row_take(struct walker *w, int32_t rank, int32_t *n)
 {
     int32_t count = w->tally[rank];
     w->tally[rank] = 0;
-    if (count < least_of(&w->job->spec, 2))
+    if (count < least_now(w->job, 2))
         return;
     w->list[*n] = rank;
     w->count[(*n)++] = count;
