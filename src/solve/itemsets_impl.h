@@ -3,6 +3,7 @@
 #define AKIN_SOLVE_ITEMSETS_IMPL_H
 
 #include "solve/itemsets.h"
+#include "solve/pile.h"
 
 /* Baskets with their frequent items only, as ranks: 0 is the most frequent item. */
 struct ranked_baskets {
@@ -15,22 +16,6 @@ struct ranked_baskets {
     int64_t *ptr;    /* (n_baskets + 1) */
     int32_t *rank;   /* ascending within a basket */
 };
-
-/* Memory that is given back in the reverse order. Chunks are kept for reuse until the end. */
-struct pile {
-    akin_ctx *ctx;
-    struct pile_chunk *top;   /* owned, with those below it */
-    struct pile_chunk *spare; /* owned: one that was emptied */
-};
-struct pile_mark {
-    struct pile_chunk *chunk;
-    int64_t used;
-};
-/* Not cleared, 64-byte aligned. NULL on lack of memory. */
-void *pile_alloc(struct pile *p, int64_t n, int64_t size, akin_error *err);
-struct pile_mark pile_mark(const struct pile *p);
-void pile_release(struct pile *p, struct pile_mark mark);
-void pile_free(struct pile *p);
 
 /*
  * A prefix and the items that extend it. Rows before `first` extend nothing: a set that lies where

@@ -208,9 +208,12 @@ static void equals_counting(void **state)
         world_make(&w, ctx[d % 2], d);
         for (int kind = ITEMSET_ALL; kind <= ITEMSET_MAXIMAL; kind++)
             for (int method = ITEMSET_AUTO; method <= ITEMSET_FPGROWTH; method++) {
-                struct itemset_spec spec = {(enum itemset_kind)kind, (enum itemset_method)method,
+                struct itemset_spec spec = {(enum itemset_kind)kind,
+                                            (enum itemset_method)method,
                                             1 + (int64_t)rng_below(&rng, 4),
-                                            (int64_t)rng_below(&rng, 5), 0, NULL};
+                                            (int64_t)rng_below(&rng, 5),
+                                            0,
+                                            NULL};
                 if (kind == ITEMSET_ALL || method != ITEMSET_FPGROWTH)
                     check_sets(&w, &spec);
                 int64_t least[5] = {0, 1};
