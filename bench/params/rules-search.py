@@ -3,11 +3,12 @@
 
     bench/params/rules-search.py [--akin build/akin] [--data DIR] [--sets a,b] key=v1,v2 ...
 
-The second table of docs/models/rules.md comes from
+The second and third table of docs/models/rules.md come from
 
     rules-search.py max_antecedent=1,2,3 max_sets=300000,1000000
+    rules-search.py max_sets=300000 min_lift=0,1 min_confidence=0,0.02,0.1
 
-and the first from `combine=best,sum score=confidence,lift max_antecedent=1,2,3` of an earlier state,
+the first from `combine=best,sum score=confidence,lift max_antecedent=1,2,3` of an earlier state,
 which raised one support for all lengths; the page says so.
 """
 import importlib.util

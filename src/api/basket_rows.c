@@ -87,9 +87,10 @@ static void json_line(const struct basket_source *b, bool csv_safe, const struct
     struct jw jw;
     char name[TITLE];
     jw_init(&jw, buf);
+    int n_lists = b->title ? 2 : 1;
     jw_open(&jw, '{');
     for (int i = 0; i < row->n_sets; i++)
-        for (int title = 0; title <= (b->title != NULL); title++) {
+        for (int title = 0; title < n_lists; title++) {
             jw_key(&jw, title ? row->sets[i].titles : row->sets[i].name);
             jw_open(&jw, '[');
             for (int32_t j = 0; j < row->sets[i].n; j++) {
