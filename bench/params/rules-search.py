@@ -3,11 +3,13 @@
 
     bench/params/rules-search.py [--akin build/akin] [--data DIR] [--sets a,b] key=v1,v2 ...
 
-The tables of docs/models/rules.md come from
+The second and third table of docs/models/rules.md come from
 
-    rules-search.py combine=best,sum score=confidence,lift max_antecedent=1,2,3
-    rules-search.py combine=sum min_lift=0,1 min_confidence=0,0.02,0.05,0.1 max_antecedent=1,2
-    rules-search.py combine=sum max_antecedent=1,2 max_sets=100000,300000,1000000
+    rules-search.py max_antecedent=1,2,3 max_sets=300000,1000000
+    rules-search.py max_sets=300000 min_lift=0,1 min_confidence=0,0.02,0.1
+
+the first from `combine=best,sum score=confidence,lift max_antecedent=1,2,3` of an earlier state,
+which raised one support for all lengths; the page says so.
 """
 import importlib.util
 import os

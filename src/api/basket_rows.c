@@ -37,30 +37,31 @@ void basket_source_close(struct basket_source *b)
     *b = (struct basket_source){0};
 }
 
-/* Title of an item into out, its id where it has none. */
-static size_t name_of(const struct basket_source *b, int32_t item, bool is_title, char *out)
+/* Title of an item (in room, TITLE bytes), its id where it has none. */
+static const char *name_of(const struct basket_source *b, int32_t item, bool is_title, char *room,
+                           size_t *size)
 {
-    out[0] = '\0';
+    int32_t id_size;
+    room[0] = '\0';
     if (is_title)
-        table_cell_text(b->title, item, out, TITLE);
-    if (out[0])
-        return strlen(out);
-    int32_t size;
-    const char *id = ids_get(&b->ds->items, item, &size);
-    size_t n = (size_t)size < TITLE ? (size_t)size : TITLE - 1;
-    memcpy(out, id, n);
-    out[n] = '\0';
-    return n;
+        table_cell_text(b->title, item, room, TITLE);
+    *size = strlen(room);
+    if (*size > 0)
+        return room;
+    const char *id = ids_get(&b->ds->items, item, &id_size);
+    *size = (size_t)id_size;
+    return id;
 }
 
 /* The ids or titles of a set, a separator between them. */
 static void join(const struct basket_source *b, const struct row_set *set, bool is_title,
                  const char *between, struct buf *buf)
 {
-    char name[TITLE];
+    char room[TITLE];
     for (int32_t i = 0; i < set->n; i++) {
+        size_t size;
+        const char *name = name_of(b, set->items[i], is_title, room, &size);
         buf_text(buf, i ? between : "");
-        size_t size = name_of(b, set->items[i], is_title, name);
         buf_add(buf, name, size);
     }
 }
@@ -85,15 +86,17 @@ static void json_line(const struct basket_source *b, bool csv_safe, const struct
 {
     (void)csv_safe;
     struct jw jw;
-    char name[TITLE];
+    char room[TITLE];
     jw_init(&jw, buf);
+    int n_lists = b->title ? 2 : 1;
     jw_open(&jw, '{');
     for (int i = 0; i < row->n_sets; i++)
-        for (int title = 0; title <= (b->title != NULL); title++) {
+        for (int title = 0; title < n_lists; title++) {
             jw_key(&jw, title ? row->sets[i].titles : row->sets[i].name);
             jw_open(&jw, '[');
             for (int32_t j = 0; j < row->sets[i].n; j++) {
-                size_t size = name_of(b, row->sets[i].items[j], title != 0, name);
+                size_t size;
+                const char *name = name_of(b, row->sets[i].items[j], title != 0, room, &size);
                 jw_string_n(&jw, name, size);
             }
             jw_close(&jw, ']');
@@ -170,8 +173,8 @@ void basket_row(const struct basket_source *b, enum list_format format, bool csv
 json_t *basket_rows_json(const struct buf *buf)
 {
     json_t *out = json_array();
-    const char *at = buf->data, *end = buf->data + buf->size;
-    while (out && at && at < end) {
+    const char *at = buf->data, *end = at ? at + buf->size : NULL;
+    while (out && at < end) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         json_t *row = json_loadb(at, (size_t)(line_end - at), 0, NULL);
         if (!row || json_array_append_new(out, row) != 0) {

@@ -220,6 +220,8 @@ static akin_status itemsets_run(struct op_call *call, json_t **result, akin_erro
     if (w.top)
         AKIN_TRY(write_top(&w, err));
     *result = stats_json(&b, &spec, &stats);
+    if (!*result)
+        AKIN_FAIL(AKIN_E_MEMORY, "itemsets: out of memory");
     if (is_written) {
         AKIN_TRY(op_output_close(&out, err));
         json_object_set_new(*result, "rows", json_integer((json_int_t)w.n_rows));

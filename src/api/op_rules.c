@@ -141,6 +141,8 @@ static akin_status rules_run(struct op_call *call, json_t **result, akin_error *
     AKIN_TRY(write_rules(&b, &f, &p, limit, is_written, &out, err));
     *result = json_pack("{s:I, s:i, s:I}", "n_rules", (json_int_t)f.n, "n_itemsets", (int)f.sets.n,
                         "n_baskets", (json_int_t)b.n_baskets);
+    if (!*result)
+        AKIN_FAIL(AKIN_E_MEMORY, "rules: out of memory");
     if (is_written) {
         AKIN_TRY(op_output_close(&out, err));
         json_object_set_new(*result, "rows", json_integer((json_int_t)limit));

@@ -46,7 +46,7 @@ static const akin_param rules_rows[] = {
                  "what a rule is worth"),
     PARAM_CHOICE(struct rules_params, combine, "sum", "best|sum", AKIN_PARAM_TUNE,
                  "of several rules for one item: the best, or all added up"),
-    PARAM_INT(struct rules_params, max_sets, "300000", 1, 2e9, "sets", 0,
+    PARAM_INT(struct rules_params, max_sets, "1000000", 1, 2e9, "sets", 0,
               "of each length; where more are frequent, their support is raised until no more are"),
     PARAM_INT(struct rules_params, gap_seconds, "0", 0, 1e10, "seconds", 0,
               "a longer pause between two events of a user begins a new basket; 0 = never"),
@@ -64,85 +64,23 @@ static const struct rules_params *params_of(const struct model *m)
 
 /* ---- Fit ----------------------------------------------------------------------------------- */
 
-/* The supports of each length, and how they are found. */
-struct supports {
-    akin_ctx *ctx;
-    const struct baskets *baskets;
-    struct itemset_spec spec;
-    int64_t least[RULE_DEPTH + 2]; /* of spec */
-    int64_t n_sets;                /* of the lengths that are done */
-};
-
-/* Are there at most `most` sets of s->spec.max_length items that lie in `count` baskets? */
-static akin_status is_within(struct supports *s, int64_t count, int64_t most, int64_t *n, bool *is,
-                             akin_error *err)
-{
-    struct itemset_stats stats = {0};
-    s->least[s->spec.max_length] = count;
-    s->spec.max_sets = s->n_sets + most;
-    akin_status status = itemsets_mine(s->ctx, &s->baskets->by_basket, &s->baskets->by_item,
-                                       &s->spec, NULL, NULL, &stats, err);
-    *is = status == AKIN_OK;
-    *n = stats.n;
-    return status == AKIN_E_LIMIT ? AKIN_OK : status;
-}
-
-/* The least count, from that of shorter sets on, at which there are at most `most`. From above:
- * high supports are tried fast. */
-static akin_status raise_support(struct supports *s, int64_t highest, int64_t most, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t length = s->spec.max_length, n, n_enough = s->n_sets;
-    int64_t asked = s->least[length - 1], too_low = asked, enough = highest + 1;
-    bool is, is_near = false;
-    AKIN_TRY(is_within(s, asked, most, &n, &is, err));
-    if (is) {
-        s->n_sets = n;
-        goto done;
-    }
-    while (enough - too_low > 1) {
-        int64_t half = enough / 2, mid = too_low + (enough - too_low) / 2;
-        int64_t count = !is_near && half > mid ? half : mid;
-        AKIN_TRY(is_within(s, count, most, &n, &is, err));
-        is_near = is_near || !is;
-        if (is) {
-            enough = count;
-            n_enough = n;
-        } else {
-            too_low = count;
-        }
-    }
-    s->least[length] = enough;
-    s->n_sets = n_enough;
-    log_write(s->ctx, AKIN_LOG_INFO,
-              "rules: more than max_sets=%" PRId64 " sets of %" PRId64 " items lie in %" PRId64
-              " baskets; their support is %" PRId64 " now",
-              most, length, asked, enough);
-done:
-    return status;
-}
-
 static akin_status mine(struct model *m, const struct baskets *b, struct assoc_sets *sets,
                         akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct rules_params *p = params_of(m);
-    struct supports s = {.ctx = m->ctx, .baskets = b};
-    int64_t highest = 0;
-    s.spec.least = s.least;
-    AKIN_TRY(itemsets_min_count(p->min_support, itemsets_baskets(&b->by_basket), &s.least[1], err));
-    for (int64_t i = 0; i < b->by_item.n_rows; i++) {
-        int64_t n = b->by_item.ptr[i + 1] - b->by_item.ptr[i];
-        highest = n > highest ? n : highest;
-        s.n_sets += n >= s.least[1];
-    }
-    highest = highest > s.least[1] ? highest : s.least[1];
-    for (int64_t length = 2; length <= p->max_antecedent + 1; length++) {
-        s.spec.max_length = length;
-        AKIN_TRY(raise_support(&s, highest, p->max_sets, err));
-    }
-    s.spec.max_sets = 0;
-    AKIN_TRY(assoc_sets_mine(m->ctx, &b->by_basket, &b->by_item, &s.spec, sets, err));
+    int64_t least[RULE_DEPTH + 2] = {0};
+    const struct itemset_spec spec = {.max_length = p->max_antecedent + 1, .least = least};
+    AKIN_TRY(itemsets_min_count(p->min_support, itemsets_baskets(&b->by_basket), &least[1], err));
+    AKIN_TRY(itemsets_raise(m->ctx, &b->by_basket, &b->by_item, spec.max_length, p->max_sets, least,
+                            err));
+    for (int64_t n = 2; n <= spec.max_length; n++)
+        if (least[n] > least[n - 1])
+            log_write(m->ctx, AKIN_LOG_INFO,
+                      "rules: more than max_sets=%" PRId64 " sets of %" PRId64
+                      " items lie in %" PRId64 " baskets; their support is %" PRId64 " now",
+                      p->max_sets, n, least[n - 1], least[n]);
+    AKIN_TRY(assoc_sets_mine(m->ctx, &b->by_basket, &b->by_item, &spec, sets, err));
 done:
     return status;
 }

@@ -235,14 +235,15 @@ done:
     return status;
 }
 
-akin_status itemsets_mine(akin_ctx *ctx, const struct csr *by_basket, const struct csr *by_item,
-                          const struct itemset_spec *spec, itemset_fn fn, void *arg,
-                          struct itemset_stats *stats, akin_error *err)
+static akin_status mine(akin_ctx *ctx, const struct csr *by_basket, const struct csr *by_item,
+                        const struct itemset_spec *spec, struct raising *raising, itemset_fn fn,
+                        void *arg, struct itemset_stats *stats, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int workers = par_workers(ctx);
     struct mine_job job = {.ctx = ctx,
                            .spec = *spec,
+                           .raising = raising,
                            .wants_sets = fn != NULL,
                            .db = {.by_item = by_item},
                            .held_most = (int64_t)WAIT_BYTES * workers};
@@ -268,6 +269,76 @@ done:
                   " baskets and more: raise min_support, set max_length, take fewer threads, or "
                   "allow more (--memory)",
                   least_of(spec, 1));
+    return status;
+}
+
+akin_status itemsets_mine(akin_ctx *ctx, const struct csr *by_basket, const struct csr *by_item,
+                          const struct itemset_spec *spec, itemset_fn fn, void *arg,
+                          struct itemset_stats *stats, akin_error *err)
+{
+    return mine(ctx, by_basket, by_item, spec, NULL, fn, arg, stats, err);
+}
+
+/* ---- Supports that rise -------------------------------------------------------------------- */
+
+enum { BINS_MOST = (1 << 20) + 1 };
+
+/* The least number, from `from` on, that at most r->most of the sets found of a length reach. */
+static int64_t raised_to(const struct raising *r, int64_t length, int64_t from, int64_t *alive)
+{
+    const _Atomic int64_t *bin = r->bin + length * r->n_bins;
+    int64_t sum = 0, at = from < r->n_bins ? from : r->n_bins - 1;
+    for (int64_t c = at; c < r->n_bins; c++)
+        sum += atomic_load_explicit(&bin[c], memory_order_relaxed);
+    for (; sum > r->most && at < r->n_bins; at++)
+        sum -= atomic_load_explicit(&bin[at], memory_order_relaxed);
+    *alive = sum;
+    return at > from ? (at == r->n_bins ? INT32_MAX : at) : from;
+}
+
+void raising_note(struct raising *r, int64_t length, int64_t count)
+{
+    int64_t c = count < r->n_bins ? count : r->n_bins - 1, alive;
+    atomic_fetch_add_explicit(&r->bin[length * r->n_bins + c], 1, memory_order_relaxed);
+    int64_t least = atomic_load_explicit(&r->least[length], memory_order_relaxed);
+    if (length < 2 || count < least ||
+        atomic_fetch_add_explicit(&r->alive[length], 1, memory_order_relaxed) < r->most ||
+        atomic_flag_test_and_set(&r->is_busy))
+        return;
+    least = atomic_load_explicit(&r->least[length], memory_order_relaxed);
+    least = raised_to(r, length, least, &alive);
+    atomic_store_explicit(&r->least[length], least, memory_order_relaxed);
+    atomic_store_explicit(&r->alive[length], alive, memory_order_relaxed);
+    atomic_flag_clear(&r->is_busy);
+}
+
+akin_status itemsets_raise(akin_ctx *ctx, const struct csr *by_basket, const struct csr *by_item,
+                           int64_t max_length, int64_t most, int64_t *least, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct raising r = {.most = most, .n_bins = 1, .is_busy = ATOMIC_FLAG_INIT};
+    for (int64_t i = 0; i < by_item->n_rows; i++) {
+        int64_t n = by_item->ptr[i + 1] - by_item->ptr[i];
+        r.n_bins = n + 1 > r.n_bins ? n + 1 : r.n_bins;
+    }
+    r.n_bins = r.n_bins < BINS_MOST ? r.n_bins : BINS_MOST;
+    MEM_ZERO(ctx, r.bin, (max_length + 1) * r.n_bins);
+    MEM_ZERO(ctx, r.alive, max_length + 1);
+    MEM_ZERO(ctx, r.least, max_length + 1);
+    for (int64_t n = 1; n <= max_length; n++) {
+        least[n] = least[1];
+        atomic_store(&r.least[n], least[1]);
+    }
+    const struct itemset_spec spec = {.max_length = max_length, .least = least};
+    AKIN_TRY(mine(ctx, by_basket, by_item, &spec, &r, NULL, NULL, NULL, err));
+    for (int64_t n = 2; n <= max_length; n++) {
+        int64_t alive;
+        least[n] = raised_to(&r, n, least[n - 1], &alive);
+    }
+done:
+    mem_free(ctx, r.bin);
+    mem_free(ctx, r.alive);
+    mem_free(ctx, r.least);
     return status;
 }
 

@@ -63,6 +63,15 @@ akin_status itemsets_mine(akin_ctx *ctx, const struct csr *by_basket, const stru
                           const struct itemset_spec *spec, itemset_fn fn, void *arg,
                           struct itemset_stats *stats, akin_error *err);
 
+/*
+ * Supports by length (spec.least) that leave at most `most` sets of each length: least[1] is given,
+ * least[2..max_length] become the least numbers, never falling, that do so.
+ * Cost: that of mining the sets that stay and of some that do not; 8 MiB a length at most. Lengths
+ * of which more than `most` sets lie in 2^20 baskets get none at all. Fails: as itemsets_mine.
+ */
+akin_status itemsets_raise(akin_ctx *ctx, const struct csr *by_basket, const struct csr *by_item,
+                           int64_t max_length, int64_t most, int64_t *least, akin_error *err);
+
 /* Baskets with anything in them. */
 int64_t itemsets_baskets(const struct csr *by_basket);
 /*

@@ -3,6 +3,7 @@
 #define AKIN_SOLVE_ITEMSETS_IMPL_H
 
 #include "solve/itemsets.h"
+#include "solve/pile.h"
 
 /* Baskets with their frequent items only, as ranks: 0 is the most frequent item. */
 struct ranked_baskets {
@@ -15,22 +16,6 @@ struct ranked_baskets {
     int64_t *ptr;    /* (n_baskets + 1) */
     int32_t *rank;   /* ascending within a basket */
 };
-
-/* Memory that is given back in the reverse order. Chunks are kept for reuse until the end. */
-struct pile {
-    akin_ctx *ctx;
-    struct pile_chunk *top;   /* owned, with those below it */
-    struct pile_chunk *spare; /* owned: one that was emptied */
-};
-struct pile_mark {
-    struct pile_chunk *chunk;
-    int64_t used;
-};
-/* Not cleared, 64-byte aligned. NULL on lack of memory. */
-void *pile_alloc(struct pile *p, int64_t n, int64_t size, akin_error *err);
-struct pile_mark pile_mark(const struct pile *p);
-void pile_release(struct pile *p, struct pile_mark mark);
-void pile_free(struct pile *p);
 
 /*
  * A prefix and the items that extend it. Rows before `first` extend nothing: a set that lies where
@@ -62,9 +47,24 @@ struct mine_seat { /* of a worker */
     struct itemset_stats stats;
 };
 
+/*
+ * Supports that rise while sets are found, as far as those found so far are too many: so never
+ * above what they come to in the end, whoever found them first.
+ */
+struct raising {
+    int64_t most, n_bins;
+    _Atomic int64_t *bin;   /* (max_length + 1, n_bins) sets by count; the last: and more */
+    _Atomic int64_t *alive; /* (max_length + 1) about how many reach least */
+    _Atomic int64_t *least; /* (max_length + 1) */
+    atomic_flag is_busy;    /* somebody raises */
+};
+/* A set was found. */
+void raising_note(struct raising *r, int64_t length, int64_t count);
+
 struct mine_job {
     akin_ctx *ctx;
     struct itemset_spec spec;
+    struct raising *raising; /* or NULL */
     bool wants_sets;
     struct ranked_baskets db;
     int64_t n_blocks, lowest; /* blocks below it are handed over */
@@ -134,6 +134,15 @@ static inline int64_t least_of(const struct itemset_spec *spec, int64_t length)
     if (!spec->least)
         return spec->min_count;
     return spec->least[length < spec->max_length ? length : spec->max_length];
+}
+
+/* The same while it rises. */
+static inline int64_t least_now(const struct mine_job *job, int64_t length)
+{
+    if (!job->raising)
+        return least_of(&job->spec, length);
+    int64_t n = length < job->spec.max_length ? length : job->spec.max_length;
+    return atomic_load_explicit(&job->raising->least[n], memory_order_relaxed);
 }
 
 /* Baskets of rank r. */

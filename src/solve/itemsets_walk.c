@@ -27,74 +27,6 @@ enum {
     SURE_ROWS = 20        /* rows of all baskets from which their subsets are counted ahead */
 };
 
-/* ---- Pile ---------------------------------------------------------------------------------- */
-
-enum { PILE_FIRST = 1 << 16, PILE_MOST = 4 << 20, PILE_ALIGN = 64 };
-
-struct pile_chunk {
-    struct pile_chunk *below;
-    int64_t size, used;
-    _Alignas(PILE_ALIGN) unsigned char data[];
-};
-
-void *pile_alloc(struct pile *p, int64_t n, int64_t size, akin_error *err)
-{
-    int64_t bytes;
-    if (__builtin_mul_overflow(n, size, &bytes) || bytes > INT64_MAX / 4) {
-        error_set(err, AKIN_E_MEMORY, __FILE__, __LINE__, "out of memory: %" PRId64 " rows", n);
-        return NULL;
-    }
-    bytes = (bytes + PILE_ALIGN - 1) / PILE_ALIGN * PILE_ALIGN;
-    if (!p->top || p->top->size - p->top->used < bytes) {
-        struct pile_chunk *chunk = p->spare;
-        if (chunk && chunk->size >= bytes) {
-            p->spare = NULL;
-        } else {
-            int64_t most = p->top ? 2 * p->top->size : PILE_FIRST;
-            most = most > PILE_MOST ? PILE_MOST : most;
-            most = bytes > most ? bytes : most;
-            chunk = mem_alloc(p->ctx, 1, (int64_t)sizeof *chunk + most, err);
-            if (!chunk)
-                return NULL;
-            chunk->size = most;
-        }
-        chunk->used = 0;
-        chunk->below = p->top;
-        p->top = chunk;
-    }
-    void *at = p->top->data + p->top->used;
-    p->top->used += bytes;
-    return at;
-}
-
-struct pile_mark pile_mark(const struct pile *p)
-{
-    return (struct pile_mark){p->top, p->top ? p->top->used : 0};
-}
-
-void pile_release(struct pile *p, struct pile_mark mark)
-{
-    while (p->top != mark.chunk) {
-        struct pile_chunk *chunk = p->top;
-        p->top = chunk->below;
-        if (p->spare && p->spare->size >= chunk->size) {
-            mem_free(p->ctx, chunk);
-        } else {
-            mem_free(p->ctx, p->spare);
-            p->spare = chunk;
-        }
-    }
-    if (p->top)
-        p->top->used = mark.used;
-}
-
-void pile_free(struct pile *p)
-{
-    pile_release(p, (struct pile_mark){NULL, 0});
-    mem_free(p->ctx, p->spare);
-    p->spare = NULL;
-}
-
 /* ---- Sets found ---------------------------------------------------------------------------- */
 
 static akin_status too_many(const struct mine_job *job, akin_error *err)
@@ -138,6 +70,8 @@ static akin_status emit(struct walker *w, int32_t n, int32_t count, akin_error *
     s->longest = n > s->longest ? n : s->longest;
     if (++w->fresh == TELL_SETS)
         AKIN_TRY(walker_tell(w, err));
+    if (w->job->raising)
+        raising_note(w->job->raising, n, count);
     if (!w->job->wants_sets)
         goto done;
     struct mine_block *b = w->block;
@@ -159,7 +93,7 @@ done:
 static bool choose(struct walker *w, const struct candidates *c, int32_t length, int32_t support,
                    struct chosen *out)
 {
-    int32_t least = (int32_t)least_of(&w->job->spec, length + 1), n = 0;
+    int32_t least = (int32_t)least_now(w->job, length + 1), n = 0;
     bool is_all = w->job->spec.kind == ITEMSET_ALL;
     out->length = length;
     for (int32_t j = 0; j < c->before; j++) {
@@ -303,7 +237,7 @@ static void row_take(struct walker *w, int32_t rank, int32_t *n)
 {
     int32_t count = w->tally[rank];
     w->tally[rank] = 0;
-    if (count < least_of(&w->job->spec, 2))
+    if (count < least_now(w->job, 2))
         return;
     w->list[*n] = rank;
     w->count[(*n)++] = count;

@@ -198,6 +198,30 @@ static void check_rules(const struct world *w, struct rng *rng)
     assoc_sets_free(w->ctx, &s);
 }
 
+/* Supports by length that leave at most so many sets: the least ones, by trying each. */
+static void check_raise(const struct world *w, struct rng *rng)
+{
+    akin_error err;
+    int64_t most = 1 + (int64_t)rng_below(rng, 12);
+    int64_t least[5] = {0, 1 + (int64_t)rng_below(rng, 2)}, want = least[1];
+    int highest = 0;
+    for (int i = 0; i < w->n_items; i++)
+        highest = w->count[1 << i] > highest ? w->count[1 << i] : highest;
+    assert_int_equal(itemsets_raise(w->ctx, &w->by_basket, &w->by_item, 4, most, least, &err),
+                     AKIN_OK);
+    for (int length = 2; length <= 4; length++) {
+        for (int64_t n = most + 1; n > most; want += n > most) {
+            n = 0;
+            for (int s = 0; s < 1 << w->n_items; s++)
+                n += __builtin_popcount((unsigned)s) == length && w->count[s] >= want;
+        }
+        if (want > highest) /* none are left: any number above will do */
+            assert_true(least[length] > highest || least[length] == least[length - 1]);
+        else
+            assert_int_equal(least[length], want);
+    }
+}
+
 static void equals_counting(void **state)
 {
     (void)state;
@@ -208,9 +232,12 @@ static void equals_counting(void **state)
         world_make(&w, ctx[d % 2], d);
         for (int kind = ITEMSET_ALL; kind <= ITEMSET_MAXIMAL; kind++)
             for (int method = ITEMSET_AUTO; method <= ITEMSET_FPGROWTH; method++) {
-                struct itemset_spec spec = {(enum itemset_kind)kind, (enum itemset_method)method,
+                struct itemset_spec spec = {(enum itemset_kind)kind,
+                                            (enum itemset_method)method,
                                             1 + (int64_t)rng_below(&rng, 4),
-                                            (int64_t)rng_below(&rng, 5), 0, NULL};
+                                            (int64_t)rng_below(&rng, 5),
+                                            0,
+                                            NULL};
                 if (kind == ITEMSET_ALL || method != ITEMSET_FPGROWTH)
                     check_sets(&w, &spec);
                 int64_t least[5] = {0, 1};
@@ -222,6 +249,7 @@ static void equals_counting(void **state)
                     check_sets(&w, &spec);
             }
         check_rules(&w, &rng);
+        check_raise(&w, &rng);
         world_free(&w);
     }
     solve_ctx_done(ctx[0]);
