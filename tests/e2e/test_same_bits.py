@@ -35,7 +35,7 @@ class SameBits(Case):
 
     def test_models_and_lists(self):
         data = self.dir / "d.akin"
-        self.akin("prepare", self.ratings(), "-o", data)
+        self.akin("prepare", self.ratings(), "--items", self.items(), "-o", data)
         models = [m["name"] for m in self.json("models")["models"]]
         cases = [("--threads", t) for t in (1, 2, 3, 8)] + [("--isa", i) for i in self.isas()]
         for name in models:
