@@ -80,6 +80,9 @@ static int set_up(void **state)
              "split: {by: leave-last, n: 1}\nmodels: [{type: popular}]\n",
              dir, dir);
     write_file("c.yaml", text);
+    write_file("i.csv", "item_id,title,categories\n1,Gr\xC3\xBC\xC3\x9F"
+                        "e aus Wien,Reise\n"
+                        "2,Running dogs,Tiere|Reise\n3,\xEF\xB7\xBA,\n");
     return 0;
 }
 
@@ -133,6 +136,11 @@ static void test_operations(void **state)
              "\"bootstrap\": 0, \"metrics\": [\"ndcg@5\"]}",
              dir);
     sweep("evaluate", params);
+    snprintf(params, sizeof params,
+             "{\"data\": \"%s/r.csv\", \"items\": \"%s/i.csv\", \"model\": \"content\", "
+             "\"output\": \"%s/c.akin\"}",
+             dir, dir, dir);
+    sweep("train", params);
     snprintf(params, sizeof params, "{\"config\": \"%s/c.yaml\", \"force\": true}", dir);
     sweep("run", params);
 }
@@ -155,6 +163,8 @@ static int tear_down(void **state)
                                         "c.yaml",
                                         "d.akin",
                                         "m.akin",
+                                        "i.csv",
+                                        "c.akin",
                                         ""};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
