@@ -15,16 +15,19 @@
  *
  * Cost: fit n³ flops and n²/2 floats for n items (solve/tiles.h); G from its sparse rows. The model
  * keeps the `keep` strongest b of each row (8 bytes each), or P as it is (2 n² bytes), of which a
- * score then reads a row an item of the history. Folding in is that sum. Not done: item features,
- * low rank, an approximate inverse.
+ * score then reads a row an item of the history. solver=local: ease_local.c. Folding in is that
+ * sum. Not done: item features, low rank; a sparse approximate inverse of the whole.
  */
 #include "core/par.h"
+#include "models/ease_impl.h"
 #include "models/linear.h"
 #include "models/model_impl.h"
 #include "solve/best.h"
 #include "solve/tiles.h"
 
 #include <math.h>
+
+enum { EXACT, LOCAL };
 
 struct ease_params {
     double reg;
@@ -33,6 +36,8 @@ struct ease_params {
     double damping;
     int64_t weighting;
     int64_t keep;
+    int64_t solver;
+    int64_t neighbors;
 };
 
 static const akin_param ease_rows[] = {
@@ -48,7 +53,11 @@ static const akin_param ease_rows[] = {
     PARAM_CHOICE(struct ease_params, weighting, "weight", LINEAR_WEIGHTING, 0,
                  "weights of events as they are, or 1 for each item"),
     PARAM_INT(struct ease_params, keep, "1000", 0, 1000000, "items", 0,
-              "strongest weights kept of each item; 0 = all"),
+              "exact: strongest weights kept of each item; 0 = all"),
+    PARAM_CHOICE(struct ease_params, solver, "exact", "exact|local", 0,
+                 "the inverse over all items, or one of a neighbourhood for each item"),
+    PARAM_INT(struct ease_params, neighbors, "300", 1, 1000, "items", 0,
+              "local: size of a neighbourhood"),
 };
 
 struct ease {
@@ -62,6 +71,11 @@ struct ease {
 static const struct ease_params *params_of(const struct ease *self)
 {
     return self->owner->params;
+}
+
+static struct ease_reg reg_of(const struct ease_params *p)
+{
+    return (struct ease_reg){p->reg, p->dropout, p->diagonal};
 }
 
 /* ---- Fit ----------------------------------------------------------------------------------- */
@@ -90,7 +104,7 @@ static akin_status check_memory(const struct model *m, akin_error *err)
     if (limit > 0 && (double)mem_used(mem) + need > (double)limit)
         AKIN_FAIL(AKIN_E_MEMORY,
                   "ease: %d items take %.0f MB beside %.0f MB in use, the limit is %.0f MB (raise "
-                  "it, or clean out rare items by min_item_events)",
+                  "it, use solver=local, or clean out rare items by min_item_events)",
                   m->items.n, need / 1e6, (double)mem_used(mem) / 1e6, (double)limit / 1e6);
 done:
     return status;
@@ -115,53 +129,33 @@ static akin_status gram_row(void *arg, const struct cooc_row *row, int worker, a
     return AKIN_OK;
 }
 
-/* G + diag(γ) into t, γ (n) beside. */
-static akin_status make_gram(struct ease *self, const struct train_view *tv, struct tiles *t,
-                             float *gamma, akin_error *err)
+static akin_status refuse_pivot(const struct ease *self, int64_t pivot, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct ease_params *p = params_of(self);
-    float *user_weight = NULL;
-    struct cooc g;
-    AKIN_TRY(
-        linear_gram(tv, (enum linear_weighting)p->weighting, p->damping, &g, &user_weight, err));
-    AKIN_TRY(cooc_visit_lower(tv->ctx, &g, gram_row, t, err));
-    for (int64_t i = 0; i < t->n; i++) {
-        float *own = tiles_cell(t, i, i);
-        gamma[i] = (float)(p->reg + p->dropout / (1 - p->dropout) * (double)*own);
-        *own += gamma[i];
-    }
+    int32_t size;
+    const char *id = ids_get(&self->owner->items, (int32_t)pivot, &size);
+    AKIN_FAIL(AKIN_E_INPUT,
+              "ease: reg=%g is too small: the regularised matrix cannot be inverted in float (at "
+              "item '%.*s'; raise reg)",
+              params_of(self)->reg, size < 60 ? size : 60, id);
 done:
-    mem_free(tv->ctx, user_weight);
     return status;
 }
 
 static akin_status invert(struct ease *self, akin_ctx *ctx, struct tiles *t, akin_error *err)
 {
     int64_t pivot = 0;
-    int32_t size;
     akin_status status = tiles_sweep(ctx, t, &pivot, err);
-    if (status == AKIN_E_INPUT) {
-        const char *id = ids_get(&self->owner->items, (int32_t)pivot, &size);
-        AKIN_FAIL(AKIN_E_INPUT,
-                  "ease: reg=%g is too small: the regularised matrix cannot be inverted in float "
-                  "(at item '%.*s'; raise reg)",
-                  params_of(self)->reg, size < 60 ? size : 60, id);
-    }
-done:
-    return status;
+    return status == AKIN_E_INPUT ? refuse_pivot(self, pivot, err) : status;
 }
 
 /* s from the diagonal of -P; that diagonal becomes b_jj / s_j. */
-static void make_scale(double diagonal, struct tiles *t, const float *gamma, float *s)
+static void make_scale(const struct ease_reg *reg, struct tiles *t, const float *gamma, float *s)
 {
     for (int64_t j = 0; j < t->n; j++) {
-        float *own = tiles_cell(t, j, j);
-        double P = -(double)*own, b = 1 - (double)gamma[j] * P;
-        bool is_bound = b > diagonal;
-        s[j] = is_bound ? (float)((1 - diagonal) / P) : gamma[j];
-        *own = (float)((is_bound ? diagonal : b) / (double)s[j]);
-        *own = *own > 0 ? *own : 0; /* rounding of 1 - 1 */
+        float *own = tiles_cell(t, j, j), b;
+        s[j] = ease_scale(reg, gamma[j], -(double)*own, &b);
+        *own = b / s[j];
     }
 }
 
@@ -263,34 +257,83 @@ done:
     return status;
 }
 
+static akin_status fit_exact(struct ease *self, const struct train_view *tv, const struct cooc *g,
+                             akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_ctx *ctx = tv->ctx;
+    const struct ease_reg reg = reg_of(params_of(self));
+    float *gamma = NULL, *scale = NULL;
+    AKIN_TRY(check_memory(self->owner, err));
+    MEM_NEW(ctx, gamma, self->n_items);
+    MEM_NEW(ctx, scale, self->n_items);
+    self->scale = scale;
+    AKIN_TRY(tiles_create(ctx, self->n_items, &self->m, err));
+    AKIN_TRY(cooc_visit_lower(ctx, g, gram_row, &self->m, err));
+    for (int64_t i = 0; i < self->n_items; i++) {
+        float *own = tiles_cell(&self->m, i, i);
+        gamma[i] = ease_gamma(&reg, *own);
+        *own += gamma[i];
+    }
+    AKIN_TRY(invert(self, ctx, &self->m, err));
+    make_scale(&reg, &self->m, gamma, scale);
+    if (params_of(self)->keep > 0) {
+        AKIN_TRY(trim(self, ctx, err));
+        tiles_free(ctx, &self->m);
+        mem_free(ctx, scale);
+        self->scale = NULL;
+    }
+done:
+    mem_free(ctx, gamma);
+    return status;
+}
+
+static akin_status fit_local(struct ease *self, const struct train_view *tv, const struct cooc *g,
+                             akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_ctx *ctx = tv->ctx;
+    int64_t most = params_of(self)->neighbors;
+    const struct ease_reg reg = reg_of(params_of(self));
+    struct cooc_rows G = {0};
+    struct csr by_target = {0}, rows = {0};
+    int32_t pivot;
+    AKIN_TRY(cooc_rows_create(ctx, g, &G, err));
+    most = most < self->n_items || self->n_items == 0 ? most : self->n_items;
+    status = ease_local(ctx, &G, &reg, (int32_t)most, &by_target, &pivot, err);
+    if (status == AKIN_E_INPUT)
+        status = refuse_pivot(self, pivot, err);
+    AKIN_TRY(status);
+    cooc_rows_free(ctx, &G);
+    AKIN_TRY(csr_transpose(ctx, &by_target, &rows, err));
+    neighbors_take(&rows, &self->nb);
+    self->nb.is_signed = true;
+done:
+    cooc_rows_free(ctx, &G);
+    csr_free(ctx, &by_target);
+    csr_free(ctx, &rows);
+    return status;
+}
+
 static akin_status ease_fit(struct model *m, const struct train_view *tv,
                             const struct fit_control *ctl, akin_error *err)
 {
     (void)ctl;
     akin_status status = AKIN_OK;
     struct ease *self = m->self;
-    float *gamma = NULL, *scale = NULL;
+    const struct ease_params *p = m->params;
+    bool is_local = p->solver == LOCAL;
+    float *user_weight = NULL;
+    struct cooc g;
     self->owner = m;
     self->n_items = m->items.n;
-    AKIN_TRY(check_memory(m, err));
-    MEM_NEW(m->ctx, gamma, self->n_items);
-    MEM_NEW(m->ctx, scale, self->n_items);
-    self->scale = scale;
-    AKIN_TRY(tiles_create(m->ctx, self->n_items, &self->m, err));
-    AKIN_TRY(make_gram(self, tv, &self->m, gamma, err));
-    progress_begin(m->ctx, "ease", self->m.side);
-    status = invert(self, m->ctx, &self->m, err);
+    AKIN_TRY(
+        linear_gram(tv, (enum linear_weighting)p->weighting, p->damping, &g, &user_weight, err));
+    progress_begin(m->ctx, "ease", is_local ? self->n_items : tiles_shape(self->n_items).side);
+    status = (is_local ? fit_local : fit_exact)(self, tv, &g, err);
     progress_end(m->ctx);
-    AKIN_TRY(status);
-    make_scale(params_of(self)->diagonal, &self->m, gamma, scale);
-    if (params_of(self)->keep > 0) {
-        AKIN_TRY(trim(self, m->ctx, err));
-        tiles_free(m->ctx, &self->m);
-        mem_free(m->ctx, scale);
-        self->scale = NULL;
-    }
 done:
-    mem_free(m->ctx, gamma);
+    mem_free(m->ctx, user_weight);
     return status;
 }
 
@@ -391,7 +434,7 @@ static akin_status ease_load(struct model *m, struct container *c, akin_error *e
     const float *tiles;
     self->owner = m;
     self->n_items = m->items.n;
-    if (params_of(self)->keep > 0) {
+    if (params_of(self)->keep > 0 || params_of(self)->solver == LOCAL) {
         AKIN_TRY(neighbors_load_signed(c, self->n_items, &self->nb, err));
         goto done;
     }
@@ -415,9 +458,17 @@ static void ease_destroy(struct model *m)
 static void ease_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
                           double *bytes, double *flops)
 {
-    double n = (double)n_items, deg = n_users > 0 ? (double)nnz / (double)n_users : 0;
-    *bytes = ease_bytes(params, n_items, 2);
-    *flops = n * n * n + 5 * deg * (double)nnz;
+    const struct ease_params *p = params;
+    double n = (double)n_items;
+    struct linear_cost gram = linear_cost(n_users, n_items, nnz);
+    *bytes = ease_bytes(p, n_items, 2);
+    *flops = n * n * n + gram.flops;
+    if (p->solver == LOCAL) {
+        double most = (double)(p->neighbors < n_items ? p->neighbors : n_items);
+        *bytes = gram.bytes + ease_local_bytes(n, most, 2) + 8 * n * most;
+        *flops =
+            2 * gram.flops + n * (most * most * most / 3 + 3 * most * most) + 8 * most * gram.pairs;
+    }
 }
 
 const struct model_class model_ease = {

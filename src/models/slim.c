@@ -169,14 +169,12 @@ static void slim_estimate(const void *params, int64_t n_users, int64_t n_items, 
                           double *bytes, double *flops)
 {
     const struct slim_params *p = params;
-    double n = (double)n_items, deg = n_users > 0 ? (double)nnz / (double)n_users : 0;
+    double n = (double)n_items;
     double keep = (double)(p->keep < n_items ? p->keep : n_items);
-    /* active users make most of the pairs; half of the products fall on pairs that met before */
-    double products = 5 * deg * (double)nnz, pairs = products / 2 < n * n ? products / 2 : n * n;
-    *bytes =
-        8 * (pairs < n * n / 2 ? pairs : n * n / 2) + slim_descend_bytes(n, keep, 2) + 8 * n * keep;
+    struct linear_cost gram = linear_cost(n_users, n_items, nnz);
+    *bytes = gram.bytes + slim_descend_bytes(n, keep, 2) + 8 * n * keep;
     /* three working sets of keep weights, a row of G for each */
-    *flops = 2 * products + n * (20 * keep * keep + (n > 0 ? 6 * keep * pairs / n : 0));
+    *flops = 2 * gram.flops + 20 * n * keep * keep + 6 * keep * gram.pairs;
 }
 
 const struct model_class model_slim = {
