@@ -40,7 +40,7 @@ static const akin_param slim_rows[] = {
               "largest weights kept of each item"),
     PARAM_REAL(struct slim_params, tol, "0.001", 1e-7, 0.1, "", 0,
                "how far from the optimum a descent may end, as a share of the largest gradient"),
-    PARAM_INT(struct slim_params, rounds, "50", 1, 10000, "", 0, "most working sets of an item"),
+    PARAM_INT(struct slim_params, rounds, "200", 1, 10000, "", 0, "most working sets of an item"),
 };
 
 struct slim {
