@@ -41,14 +41,14 @@ struct ease_params {
 };
 
 static const akin_param ease_rows[] = {
-    PARAM_REAL(struct ease_params, reg, "100", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct ease_params, reg, "10", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L2 regularisation"),
-    PARAM_REAL(struct ease_params, dropout, "0", 0, 0.99, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct ease_params, dropout, "0.5", 0, 0.99, "", AKIN_PARAM_TUNE,
                "share of a history that training leaves out (EDLAE): popular items are regularised "
                "more; 0 = EASE"),
     PARAM_REAL(struct ease_params, diagonal, "0", 0, 1, "", 0,
                "how far an item may predict itself (RLAE, RDLAE); 0 = not at all"),
-    PARAM_REAL(struct ease_params, damping, "0", 0, 4, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct ease_params, damping, "0.5", 0, 4, "", AKIN_PARAM_TUNE,
                "users count by (items of the user)^-damping, so that the active ones weigh less"),
     PARAM_CHOICE(struct ease_params, weighting, "weight", LINEAR_WEIGHTING, 0,
                  "weights of events as they are, or 1 for each item"),

@@ -51,6 +51,11 @@ model popular-columns all.akin popular method=columns mean_column=mean count_col
 model together all.akin together min_count=1
 model itemknn plain.akin itemknn neighbors=3
 model itemknn-rating all.akin itemknn mode=rating similarity=pearson
+model ease plain.akin ease keep=2
+model ease-tiles all.akin ease keep=0 diagonal=0.2
+model ease-local plain.akin ease solver=local neighbors=2
+model slim plain.akin slim l1=0.01 l2=1
+model slim-negative all.akin slim l1=0.01 l2=1 negative=true
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
 model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'

@@ -14,11 +14,12 @@ static void equals_numpy(void **state)
         const char *params;
         const double (*want)[GOLDEN_ITEMS];
     } cases[] = {
-        {"\"reg\":2", golden_ease},
-        {"\"reg\":2,\"dropout\":0.4", golden_edlae},
-        {"\"reg\":2,\"diagonal\":0.3", golden_rlae},
-        {"\"reg\":0.5,\"dropout\":0.25,\"diagonal\":0.4,\"weighting\":\"binary\"", golden_rdlae},
-        {"\"reg\":0.5,\"damping\":0.7,\"weighting\":\"binary\"", golden_ease_damped},
+        {"\"reg\":2,\"dropout\":0,\"damping\":0", golden_ease},
+        {"\"reg\":2,\"dropout\":0.4,\"damping\":0", golden_edlae},
+        {"\"reg\":2,\"dropout\":0,\"damping\":0,\"diagonal\":0.3", golden_rlae},
+        {"\"reg\":0.5,\"dropout\":0.25,\"diagonal\":0.4,\"weighting\":\"binary\",\"damping\":0",
+         golden_rdlae},
+        {"\"reg\":0.5,\"dropout\":0,\"damping\":0.7,\"weighting\":\"binary\"", golden_ease_damped},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
         for (size_t h = 0; h < sizeof how / sizeof how[0]; h++) {
@@ -26,11 +27,12 @@ static void equals_numpy(void **state)
             snprintf(params, sizeof params, "{%s,%s}", cases[c].params, how[h]);
             check_golden(ctx, "ease", params, cases[c].want, 1e-4);
         }
-    check_golden(ctx, "ease", "{\"reg\":2,\"solver\":\"local\",\"neighbors\":3}", golden_local,
-                 1e-4);
+    check_golden(ctx, "ease",
+                 "{\"reg\":2,\"dropout\":0,\"damping\":0,\"solver\":\"local\",\"neighbors\":3}",
+                 golden_local, 1e-4);
     check_golden(ctx, "ease",
                  "{\"reg\":0.5,\"solver\":\"local\",\"neighbors\":5,\"dropout\":0.25,"
-                 "\"diagonal\":0.4,\"weighting\":\"binary\"}",
+                 "\"diagonal\":0.4,\"weighting\":\"binary\",\"damping\":0}",
                  golden_local_rdlae, 1e-4);
 }
 
@@ -106,7 +108,9 @@ static void refuses_early(void **state)
     }
     ctx = knn_ctx(2);
     ds = fix_dataset(ctx, twins, 80, 0, NULL);
-    static const char *const how[] = {"{\"reg\":1e-6}", "{\"reg\":1e-6,\"solver\":\"local\"}"};
+    static const char *const how[] = {
+        "{\"reg\":1e-6,\"dropout\":0,\"damping\":0}",
+        "{\"reg\":1e-6,\"dropout\":0,\"damping\":0,\"solver\":\"local\"}"};
     for (int h = 0; h < 2; h++) {
         assert_int_equal(fitted_try(ctx, ds, "ease", how[h], NULL, &f, &err), AKIN_E_INPUT);
         if (!strstr(err.message, "raise reg") || !strstr(err.message, "item '"))
