@@ -26,19 +26,19 @@ struct slim_params {
 };
 
 static const akin_param slim_rows[] = {
-    PARAM_REAL(struct slim_params, l1, "1", 0, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct slim_params, l1, "0.1", 0, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L1 regularisation: the larger, the fewer weights"),
-    PARAM_REAL(struct slim_params, l2, "50", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct slim_params, l2, "10", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L2 regularisation"),
     PARAM_BOOL(struct slim_params, negative, "false", 0,
                "items may also speak against others; several times the work"),
-    PARAM_REAL(struct slim_params, damping, "0", 0, 4, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct slim_params, damping, "0.5", 0, 4, "", AKIN_PARAM_TUNE,
                "users count by (items of the user)^-damping, so that the active ones weigh less"),
     PARAM_CHOICE(struct slim_params, weighting, "weight", LINEAR_WEIGHTING, 0,
                  "weights of events as they are, or 1 for each item"),
     PARAM_INT(struct slim_params, keep, "200", 1, 100000, "items", 0,
               "largest weights kept of each item"),
-    PARAM_REAL(struct slim_params, tol, "0.001", 1e-7, 0.1, "", 0,
+    PARAM_REAL(struct slim_params, tol, "0.01", 1e-7, 0.1, "", 0,
                "how far from the optimum a descent may end, as a share of the largest gradient"),
     PARAM_INT(struct slim_params, rounds, "200", 1, 10000, "", 0, "most working sets of an item"),
 };
