@@ -2,20 +2,41 @@
 #ifndef AKIN_MODELS_EASE_IMPL_H
 #define AKIN_MODELS_EASE_IMPL_H
 
+#include "models/neighbors.h"
 #include "solve/cooc_rows.h"
+#include "solve/tiles.h"
 
-/* γ of an item, of which G has own on the diagonal. */
+enum ease_solver { EASE_EXACT, EASE_LOCAL };
+
+struct ease_params {
+    double reg;
+    double dropout;
+    double diagonal;
+    double damping;
+    int64_t weighting;
+    int64_t keep;
+    int64_t solver;
+    int64_t neighbors;
+};
+
+struct ease {
+    const struct model *owner;
+    int32_t n_items;
+    struct neighbors nb; /* b, trimmed; ptr NULL = not trimmed */
+    struct tiles m;      /* else M = -P, its diagonal b_jj / s_j, so that b_ij = M_ij·s_j */
+    const float *scale;  /* (n_items) s */
+};
+
 struct ease_reg {
     double reg, dropout, diagonal;
 };
+/* γ of an item, of which G has own on the diagonal. */
 static inline float ease_gamma(const struct ease_reg *r, float own)
 {
     return (float)(r->reg + r->dropout / (1 - r->dropout) * (double)own);
 }
 
-/*
- * s_j and b_jj from P_jj = the diagonal of (G + diag γ)⁻¹.
- */
+/* s_j, and b_jj into own, from P_jj of (G + diag γ)⁻¹. */
 static inline float ease_scale(const struct ease_reg *r, float gamma, double P, float *own)
 {
     double b = 1 - (double)gamma * P;
@@ -32,5 +53,10 @@ static inline float ease_scale(const struct ease_reg *r, float gamma, double P, 
 akin_status ease_local(akin_ctx *ctx, const struct cooc_rows *G, const struct ease_reg *reg,
                        int32_t most, struct csr *out, int32_t *pivot, akin_error *err);
 double ease_local_bytes(double n, double most, int workers);
+
+akin_status ease_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
+                     akin_error *err);
+/* Of an exact fit, everything beside the view, at the peak. */
+double ease_bytes(const struct ease_params *p, int64_t n, int workers);
 
 #endif
