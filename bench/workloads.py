@@ -155,19 +155,20 @@ def itemknn(o):
 def linear(o):
     films = f"{o.data}/films"
     data, positives, key = f"{films}/films.akin", f"{films}/positives.npz", "fit_seconds"
+    plain = {"reg": 500, "keep": 0, "dropout": 0, "damping": 0}
     yield {
         "name": "ease",
         "what": "EASE fit with its Gram matrix, 3,706 items, 1 M events",
         "unit": "s",
         "needs": [data],
         "contenders": [
-            akin("all weights", fit(o, data, "ease", {"reg": 500, "keep": 0}), key),
+            akin("all weights", fit(o, data, "ease", plain), key),
             akin("defaults", fit(o, data, "ease", {}), key),
             peer(o, "SciPy Cholesky", "ease_scipy", matrix=positives, reg=500),
             peer(o, "irspack", "ease_irspack", matrix=positives, reg=500),
         ],
     }
-    same = {"l1": 3, "l2": 299, "keep": 100}
+    same = {"l1": 3, "l2": 299, "keep": 100, "damping": 0}
     yield {
         "name": "slim",
         "what": "SLIM fit, elastic net, 100 weights an item, 3,706 items, 1 M events",

@@ -15,282 +15,36 @@
  *
  * Cost: fit n³ flops and n²/2 floats for n items (solve/tiles.h); G from its sparse rows. The model
  * keeps the `keep` strongest b of each row (8 bytes each), or P as it is (2 n² bytes), of which a
- * score then reads a row an item of the history. Folding in is that sum. Not done: item features,
- * low rank, an approximate inverse.
+ * score then reads a row an item of the history. solver=local: ease_local.c. Folding in is that
+ * sum. Not done: item features, low rank; a sparse approximate inverse of the whole.
  */
-#include "core/par.h"
+#include "models/ease_impl.h"
 #include "models/linear.h"
 #include "models/model_impl.h"
-#include "solve/best.h"
-#include "solve/tiles.h"
-
-#include <math.h>
-
-struct ease_params {
-    double reg;
-    double dropout;
-    double diagonal;
-    double damping;
-    int64_t weighting;
-    int64_t keep;
-};
 
 static const akin_param ease_rows[] = {
-    PARAM_REAL(struct ease_params, reg, "100", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct ease_params, reg, "10", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L2 regularisation"),
-    PARAM_REAL(struct ease_params, dropout, "0", 0, 0.99, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct ease_params, dropout, "0.5", 0, 0.99, "", AKIN_PARAM_TUNE,
                "share of a history that training leaves out (EDLAE): popular items are regularised "
                "more; 0 = EASE"),
     PARAM_REAL(struct ease_params, diagonal, "0", 0, 1, "", 0,
                "how far an item may predict itself (RLAE, RDLAE); 0 = not at all"),
-    PARAM_REAL(struct ease_params, damping, "0", 0, 4, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct ease_params, damping, "0.5", 0, 4, "", AKIN_PARAM_TUNE,
                "users count by (items of the user)^-damping, so that the active ones weigh less"),
     PARAM_CHOICE(struct ease_params, weighting, "weight", LINEAR_WEIGHTING, 0,
                  "weights of events as they are, or 1 for each item"),
     PARAM_INT(struct ease_params, keep, "1000", 0, 1000000, "items", 0,
-              "strongest weights kept of each item; 0 = all"),
-};
-
-struct ease {
-    const struct model *owner;
-    int32_t n_items;
-    struct neighbors nb; /* b, trimmed; ptr NULL = not trimmed */
-    struct tiles m;      /* else M = -P, its diagonal b_jj / s_j, so that b_ij = M_ij·s_j */
-    const float *scale;  /* (n_items) s */
+              "exact: strongest weights kept of each item; 0 = all"),
+    PARAM_CHOICE(struct ease_params, solver, "exact", "exact|local", 0,
+                 "the inverse over all items, or one of a neighbourhood for each item"),
+    PARAM_INT(struct ease_params, neighbors, "300", 1, 1000, "items", 0,
+              "local: size of a neighbourhood"),
 };
 
 static const struct ease_params *params_of(const struct ease *self)
 {
     return self->owner->params;
-}
-
-/* ---- Fit ----------------------------------------------------------------------------------- */
-
-static double trimmed_bytes(const struct ease_params *p, double n)
-{
-    double keep = (double)p->keep < n ? (double)p->keep : n;
-    return p->keep > 0 ? 8 * keep * n + 16 * n : 4 * n;
-}
-
-/* Everything beside the view, at the peak. */
-static double ease_bytes(const struct ease_params *p, int64_t n, int workers)
-{
-    double rows = (double)workers * (KERN_PANEL * 4.0 * (double)n + 16.0 * (double)p->keep);
-    double sweep = tiles_sweep_bytes(n, workers), trim = trimmed_bytes(p, (double)n) + rows;
-    return 4.0 * (double)tiles_floats(n) + 8.0 * (double)n + (sweep > trim ? sweep : trim);
-}
-
-/* Minutes of work shall not end for lack of memory. */
-static akin_status check_memory(const struct model *m, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct mem *mem = m->ctx->mem;
-    double need = ease_bytes(m->params, m->items.n, par_workers(m->ctx));
-    int64_t limit = mem_limit(mem);
-    if (limit > 0 && (double)mem_used(mem) + need > (double)limit)
-        AKIN_FAIL(AKIN_E_MEMORY,
-                  "ease: %d items take %.0f MB beside %.0f MB in use, the limit is %.0f MB (raise "
-                  "it, or clean out rare items by min_item_events)",
-                  m->items.n, need / 1e6, (double)mem_used(mem) / 1e6, (double)limit / 1e6);
-done:
-    return status;
-}
-
-/* A row of G into the tiles, up to the diagonal. */
-static akin_status gram_row(void *arg, const struct cooc_row *row, int worker, akin_error *err)
-{
-    (void)worker;
-    (void)err;
-    const struct tiles *t = arg;
-    int64_t I = row->item / t->size;
-    float *at = tiles_cell(t, row->item, I * t->size);
-    for (int32_t e = 0; e < row->n; e++) {
-        int32_t j = cooc_item(row, e);
-        if (j > row->item)
-            continue;
-        int64_t J = j / t->size;
-        at[(J - I) * t->size * t->size + j - J * t->size] =
-            row->sum ? row->sum[e] : (float)row->count[e];
-    }
-    return AKIN_OK;
-}
-
-/* G + diag(γ) into t, γ (n) beside. */
-static akin_status make_gram(struct ease *self, const struct train_view *tv, struct tiles *t,
-                             float *gamma, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct ease_params *p = params_of(self);
-    float *user_weight = NULL;
-    struct cooc g;
-    AKIN_TRY(
-        linear_gram(tv, (enum linear_weighting)p->weighting, p->damping, &g, &user_weight, err));
-    AKIN_TRY(cooc_visit_lower(tv->ctx, &g, gram_row, t, err));
-    for (int64_t i = 0; i < t->n; i++) {
-        float *own = tiles_cell(t, i, i);
-        gamma[i] = (float)(p->reg + p->dropout / (1 - p->dropout) * (double)*own);
-        *own += gamma[i];
-    }
-done:
-    mem_free(tv->ctx, user_weight);
-    return status;
-}
-
-static akin_status invert(struct ease *self, akin_ctx *ctx, struct tiles *t, akin_error *err)
-{
-    int64_t pivot = 0;
-    int32_t size;
-    akin_status status = tiles_sweep(ctx, t, &pivot, err);
-    if (status == AKIN_E_INPUT) {
-        const char *id = ids_get(&self->owner->items, (int32_t)pivot, &size);
-        AKIN_FAIL(AKIN_E_INPUT,
-                  "ease: reg=%g is too small: the regularised matrix cannot be inverted in float "
-                  "(at item '%.*s'; raise reg)",
-                  params_of(self)->reg, size < 60 ? size : 60, id);
-    }
-done:
-    return status;
-}
-
-/* s from the diagonal of -P; that diagonal becomes b_jj / s_j. */
-static void make_scale(double diagonal, struct tiles *t, const float *gamma, float *s)
-{
-    for (int64_t j = 0; j < t->n; j++) {
-        float *own = tiles_cell(t, j, j);
-        double P = -(double)*own, b = 1 - (double)gamma[j] * P;
-        bool is_bound = b > diagonal;
-        s[j] = is_bound ? (float)((1 - diagonal) / P) : gamma[j];
-        *own = (float)((is_bound ? diagonal : b) / (double)s[j]);
-        *own = *own > 0 ? *own : 0; /* rounding of 1 - 1 */
-    }
-}
-
-struct trim_job {
-    akin_ctx *ctx;
-    const struct ease *self;
-    int32_t keep;
-    int64_t per_tile; /* blocks of rows in a row of tiles */
-    float **rows;     /* (workers, KERN_PANEL, n) */
-    uint64_t **keys;  /* (workers, 2·keep) */
-    int32_t *item;    /* (n, keep) */
-    float *value;
-    int64_t *at; /* (n) where a row lies */
-    int32_t *n;  /* (n) */
-};
-
-static void trim_row(struct trim_job *job, int64_t i, float *row, uint64_t *keys)
-{
-    const struct ease *self = job->self;
-    struct best b = {.keys = keys, .k = job->keep};
-    for (int32_t j = 0; j < self->n_items; j++) {
-        row[j] *= self->scale[j];
-        float size = fabsf(row[j]);
-        if (size > best_key_value(b.bound))
-            best_add(&b, best_key(size, j));
-    }
-    int32_t *item = job->item + job->at[i];
-    float *value = job->value + job->at[i];
-    job->n[i] = best_take(&b);
-    best_put(keys, job->n[i], item, value);
-    for (int32_t e = 0; e < job->n[i]; e++)
-        value[e] = row[item[e]];
-}
-
-static akin_status trim_block(void *arg, int64_t block, int worker, akin_error *err)
-{
-    (void)err;
-    struct trim_job *job = arg;
-    const struct tiles *t = &job->self->m;
-    int64_t first = block / job->per_tile * t->size;
-    int64_t lo = first + block % job->per_tile * KERN_PANEL;
-    int64_t hi = lo + KERN_PANEL < t->n ? lo + KERN_PANEL : t->n;
-    if (lo >= t->n)
-        return AKIN_OK;
-    float *rows = job->rows[worker];
-    tiles_rows(t, lo, hi, rows, t->n);
-    for (int64_t i = lo; i < hi; i++)
-        trim_row(job, i, rows + (i - lo) * t->n, job->keys[worker]);
-    return AKIN_OK;
-}
-
-static akin_status trim_start(struct trim_job *job, int64_t n, int workers, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    MEM_ZERO(job->ctx, job->rows, workers);
-    MEM_ZERO(job->ctx, job->keys, workers);
-    for (int w = 0; w < workers; w++) {
-        MEM_NEW(job->ctx, job->rows[w], KERN_PANEL * n);
-        MEM_NEW(job->ctx, job->keys[w], 2 * (int64_t)job->keep);
-    }
-    MEM_NEW(job->ctx, job->at, n);
-    MEM_NEW(job->ctx, job->n, n);
-    MEM_NEW(job->ctx, job->item, n * job->keep);
-    MEM_NEW(job->ctx, job->value, n * job->keep);
-    for (int64_t i = 0; i < n; i++)
-        job->at[i] = i * job->keep;
-done:
-    return status;
-}
-
-/* The strongest of each row into self->nb. */
-static akin_status trim(struct ease *self, akin_ctx *ctx, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t n = self->n_items, keep = params_of(self)->keep;
-    int workers = par_workers(ctx);
-    struct trim_job job = {.ctx = ctx, .self = self};
-    struct csr rows = {0};
-    job.keep = (int32_t)(keep < n ? keep : n);
-    job.per_tile = self->m.size / KERN_PANEL;
-    AKIN_TRY(trim_start(&job, n, workers, err));
-    AKIN_TRY(par_for(ctx, self->m.side * job.per_tile, trim_block, &job, err));
-    AKIN_TRY(best_close(ctx, n, n, job.at, job.n, &job.item, &job.value, &rows, err));
-    neighbors_take(&rows, &self->nb);
-done:
-    for (int w = 0; w < workers; w++) {
-        if (job.rows)
-            mem_free(ctx, job.rows[w]);
-        if (job.keys)
-            mem_free(ctx, job.keys[w]);
-    }
-    mem_free(ctx, job.rows);
-    mem_free(ctx, job.keys);
-    mem_free(ctx, job.at);
-    mem_free(ctx, job.n);
-    mem_free(ctx, job.item);
-    mem_free(ctx, job.value);
-    return status;
-}
-
-static akin_status ease_fit(struct model *m, const struct train_view *tv,
-                            const struct fit_control *ctl, akin_error *err)
-{
-    (void)ctl;
-    akin_status status = AKIN_OK;
-    struct ease *self = m->self;
-    float *gamma = NULL, *scale = NULL;
-    self->owner = m;
-    self->n_items = m->items.n;
-    AKIN_TRY(check_memory(m, err));
-    MEM_NEW(m->ctx, gamma, self->n_items);
-    MEM_NEW(m->ctx, scale, self->n_items);
-    self->scale = scale;
-    AKIN_TRY(tiles_create(m->ctx, self->n_items, &self->m, err));
-    AKIN_TRY(make_gram(self, tv, &self->m, gamma, err));
-    progress_begin(m->ctx, "ease", self->m.side);
-    status = invert(self, m->ctx, &self->m, err);
-    progress_end(m->ctx);
-    AKIN_TRY(status);
-    make_scale(params_of(self)->diagonal, &self->m, gamma, scale);
-    if (params_of(self)->keep > 0) {
-        AKIN_TRY(trim(self, m->ctx, err));
-        tiles_free(m->ctx, &self->m);
-        mem_free(m->ctx, scale);
-        self->scale = NULL;
-    }
-done:
-    mem_free(m->ctx, gamma);
-    return status;
 }
 
 /* ---- The asker ----------------------------------------------------------------------------- */
@@ -390,7 +144,7 @@ static akin_status ease_load(struct model *m, struct container *c, akin_error *e
     const float *tiles;
     self->owner = m;
     self->n_items = m->items.n;
-    if (params_of(self)->keep > 0) {
+    if (params_of(self)->keep > 0 || params_of(self)->solver == EASE_LOCAL) {
         AKIN_TRY(neighbors_load_signed(c, self->n_items, &self->nb, err));
         goto done;
     }
@@ -414,9 +168,17 @@ static void ease_destroy(struct model *m)
 static void ease_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
                           double *bytes, double *flops)
 {
-    double n = (double)n_items, deg = n_users > 0 ? (double)nnz / (double)n_users : 0;
-    *bytes = ease_bytes(params, n_items, 2);
-    *flops = n * n * n + 5 * deg * (double)nnz;
+    const struct ease_params *p = params;
+    double n = (double)n_items;
+    struct linear_cost gram = linear_cost(n_users, n_items, nnz);
+    *bytes = ease_bytes(p, n_items, 2);
+    *flops = n * n * n + gram.flops;
+    if (p->solver == EASE_LOCAL) {
+        double most = (double)(p->neighbors < n_items ? p->neighbors : n_items);
+        *bytes = gram.bytes + ease_local_bytes(n, most, 2) + 8 * n * most;
+        *flops =
+            2 * gram.flops + n * (most * most * most / 3 + 3 * most * most) + 8 * most * gram.pairs;
+    }
 }
 
 const struct model_class model_ease = {

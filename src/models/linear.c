@@ -35,3 +35,14 @@ akin_status linear_fold(const struct query *q, int32_t n_items, enum linear_weig
 done:
     return status;
 }
+
+/* Active users make most of the products: five times the square of the mean. Half of them fall on
+ * pairs that met before. */
+struct linear_cost linear_cost(int64_t n_users, int64_t n_items, int64_t nnz)
+{
+    double n = (double)n_items, deg = n_users > 0 ? (double)nnz / (double)n_users : 0;
+    struct linear_cost c = {.flops = 5 * deg * (double)nnz};
+    c.pairs = c.flops / 2 < n * n ? c.flops / 2 : n * n;
+    c.bytes = 8 * (c.pairs < n * n / 2 ? c.pairs : n * n / 2) + 20 * n;
+    return c;
+}

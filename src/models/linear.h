@@ -19,4 +19,12 @@ akin_status linear_gram(const struct train_view *tv, enum linear_weighting weigh
 akin_status linear_fold(const struct query *q, int32_t n_items, enum linear_weighting weighting,
                         struct arena *scratch, struct folded *out, akin_error *err);
 
+/* What the rows of a Gram matrix are likely to cost, for estimates. */
+struct linear_cost {
+    double flops; /* of its products */
+    double pairs; /* of items that meet */
+    double bytes; /* of cooc_rows */
+};
+struct linear_cost linear_cost(int64_t n_users, int64_t n_items, int64_t nnz);
+
 #endif

@@ -26,21 +26,21 @@ struct slim_params {
 };
 
 static const akin_param slim_rows[] = {
-    PARAM_REAL(struct slim_params, l1, "1", 0, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct slim_params, l1, "0.1", 0, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L1 regularisation: the larger, the fewer weights"),
-    PARAM_REAL(struct slim_params, l2, "50", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct slim_params, l2, "10", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L2 regularisation"),
     PARAM_BOOL(struct slim_params, negative, "false", 0,
                "items may also speak against others; several times the work"),
-    PARAM_REAL(struct slim_params, damping, "0", 0, 4, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct slim_params, damping, "0.5", 0, 4, "", AKIN_PARAM_TUNE,
                "users count by (items of the user)^-damping, so that the active ones weigh less"),
     PARAM_CHOICE(struct slim_params, weighting, "weight", LINEAR_WEIGHTING, 0,
                  "weights of events as they are, or 1 for each item"),
     PARAM_INT(struct slim_params, keep, "200", 1, 100000, "items", 0,
               "largest weights kept of each item"),
-    PARAM_REAL(struct slim_params, tol, "0.001", 1e-7, 0.1, "", 0,
+    PARAM_REAL(struct slim_params, tol, "0.01", 1e-7, 0.1, "", 0,
                "how far from the optimum a descent may end, as a share of the largest gradient"),
-    PARAM_INT(struct slim_params, rounds, "50", 1, 10000, "", 0, "most working sets of an item"),
+    PARAM_INT(struct slim_params, rounds, "200", 1, 10000, "", 0, "most working sets of an item"),
 };
 
 struct slim {
@@ -168,14 +168,12 @@ static void slim_estimate(const void *params, int64_t n_users, int64_t n_items, 
                           double *bytes, double *flops)
 {
     const struct slim_params *p = params;
-    double n = (double)n_items, deg = n_users > 0 ? (double)nnz / (double)n_users : 0;
+    double n = (double)n_items;
     double keep = (double)(p->keep < n_items ? p->keep : n_items);
-    /* active users make most of the pairs; half of the products fall on pairs that met before */
-    double products = 5 * deg * (double)nnz, pairs = products / 2 < n * n ? products / 2 : n * n;
-    *bytes =
-        8 * (pairs < n * n / 2 ? pairs : n * n / 2) + slim_descend_bytes(n, keep, 2) + 8 * n * keep;
+    struct linear_cost gram = linear_cost(n_users, n_items, nnz);
+    *bytes = gram.bytes + slim_descend_bytes(n, keep, 2) + 8 * n * keep;
     /* three working sets of keep weights, a row of G for each */
-    *flops = 2 * products + n * (20 * keep * keep + (n > 0 ? 6 * keep * pairs / n : 0));
+    *flops = 2 * gram.flops + 20 * n * keep * keep + 6 * keep * gram.pairs;
 }
 
 const struct model_class model_slim = {

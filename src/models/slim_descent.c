@@ -32,7 +32,7 @@ enum {
 struct room {
     float *r;       /* (n) g_j - G·w */
     float *w;       /* (n) all 0 between items */
-    float *zero;    /* (n) */
+    int16_t *place; /* (n) all -1 between working sets */
     int32_t *cand;  /* (n) */
     int32_t *set;   /* (MOST) the working set; below, its own: */
     float *square;  /* (MOST, MOST) */
@@ -130,11 +130,13 @@ static void descend_set(const struct job *job, struct room *a, int32_t n, float 
 {
     const struct slim_spec *s = job->spec;
     const struct kern *kern = job->ctx->kern;
+    cooc_rows_place(a->set, n, true, a->place);
     for (int32_t t = 0; t < n; t++) {
-        cooc_rows_pick(job->G, a->set[t], a->set, n, a->zero, a->square + (int64_t)t * MOST);
+        cooc_rows_pick(job->G, a->set[t], a->set, n, a->place, a->square + (int64_t)t * MOST);
         a->own_r[t] = a->r[a->set[t]];
         a->own_w[t] = a->w[a->set[t]];
     }
+    cooc_rows_place(a->set, n, false, a->place);
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
         float worst = 0;
         for (int32_t t = 0; t < n; t++) {
@@ -218,7 +220,8 @@ static akin_status room_init(akin_ctx *ctx, int64_t n, int32_t keep, struct room
     akin_status status = AKIN_OK;
     MEM_NEW(ctx, a->r, n);
     MEM_ZERO(ctx, a->w, n);
-    MEM_ZERO(ctx, a->zero, n);
+    MEM_NEW(ctx, a->place, n);
+    memset(a->place, 0xff, (size_t)n * sizeof *a->place);
     MEM_NEW(ctx, a->cand, n);
     MEM_NEW(ctx, a->set, MOST);
     MEM_NEW(ctx, a->square, (int64_t)MOST * MOST);
@@ -233,7 +236,7 @@ static void room_free(akin_ctx *ctx, struct room *a)
 {
     mem_free(ctx, a->r);
     mem_free(ctx, a->w);
-    mem_free(ctx, a->zero);
+    mem_free(ctx, a->place);
     mem_free(ctx, a->cand);
     mem_free(ctx, a->set);
     mem_free(ctx, a->square);
@@ -245,7 +248,7 @@ static void room_free(akin_ctx *ctx, struct room *a)
 double slim_descend_bytes(double n, double keep, int workers)
 {
     double square = 4.0 * MOST * MOST;
-    return workers * (square + 16 * n + 8.0 * (double)keys_of((int64_t)keep)) + 8 * n * keep;
+    return workers * (square + 14 * n + 8.0 * (double)keys_of((int64_t)keep)) + 8 * n * keep;
 }
 
 akin_status slim_descend(akin_ctx *ctx, const struct cooc_rows *G, const struct slim_spec *spec,

@@ -84,17 +84,25 @@ void cooc_rows_free(akin_ctx *ctx, struct cooc_rows *r)
     *r = (struct cooc_rows){0};
 }
 
+void cooc_rows_place(const int32_t *pick, int64_t n_pick, bool is_on, int16_t *place)
+{
+    for (int64_t t = 0; t < n_pick; t++)
+        place[pick[t]] = is_on ? (int16_t)t : -1;
+}
+
 void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, int64_t n_pick,
-                    float *zero, float *out)
+                    const int16_t *place, float *out)
 {
     const int32_t *items = cooc_rows_items(r, i);
     const float *value = r->value + r->at[i];
-    int64_t n = items ? cooc_rows_size(r, i) : 0;
+    if (!items) {
+        for (int64_t t = 0; t < n_pick; t++)
+            out[t] = value[pick[t]];
+        return;
+    }
+    memset(out, 0, (size_t)n_pick * sizeof *out);
+    int64_t n = cooc_rows_size(r, i);
     for (int64_t t = 0; t < n; t++)
-        zero[items[t]] = value[t];
-    const float *from = items ? zero : value;
-    for (int64_t t = 0; t < n_pick; t++)
-        out[t] = from[pick[t]];
-    for (int64_t t = 0; t < n; t++)
-        zero[items[t]] = 0;
+        if (place[items[t]] >= 0)
+            out[place[items[t]]] = value[t];
 }

@@ -41,8 +41,13 @@ static inline void cooc_rows_add(const struct cooc_rows *r, const struct kern *k
     else
         kern->axpy(w, r->value + r->at[i], y, r->n);
 }
-/* out[t] = element (i, pick[t]), t < n_pick; zero (n) is all 0 before and after. */
+/*
+ * out[t] = element (i, pick[t]), t < n_pick <= 32767. place (n) says where an item is in pick, -1 =
+ * not there (cooc_rows_place), so that a listed row is read once.
+ */
 void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, int64_t n_pick,
-                    float *zero, float *out);
+                    const int16_t *place, float *out);
+/* Marks pick in place, which is all -1 before; with is_on false takes the marks away. */
+void cooc_rows_place(const int32_t *pick, int64_t n_pick, bool is_on, int16_t *place);
 
 #endif

@@ -28,3 +28,4 @@
 {"bmf", "{\"implicit\":false,\"flipped\":false,\"features\":false,\"samples\":4,\"thin\":1}"},
 {"userknn", "{\"similarity\":\"tfidf\",\"neighbors\":12,\"shrinkage\":2}"},
 {"userknn", "{\"mode\":\"rating\",\"similarity\":\"pearson\",\"damping\":0}"},
+{"ease", "{\"solver\":\"local\",\"neighbors\":12,\"reg\":5}"},

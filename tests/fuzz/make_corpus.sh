@@ -63,6 +63,11 @@ model userknn-rating all.akin userknn mode=rating similarity=adjusted_cosine
 model p3alpha plain.akin p3alpha neighbors=3
 model rp3beta all.akin rp3beta keep=target
 model slopeone all.akin slopeone
+model ease plain.akin ease keep=2
+model ease-tiles all.akin ease keep=0 diagonal=0.2
+model ease-local plain.akin ease solver=local neighbors=2
+model slim plain.akin slim l1=0.01 l2=1
+model slim-negative all.akin slim l1=0.01 l2=1 negative=true
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
 model ials-decay all.akin ials factors=2 epochs=1 half_life_days=1 'positive=value >= 3'

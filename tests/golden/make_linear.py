@@ -38,6 +38,23 @@ def ease(x, reg, dropout=0., diagonal=0., damping=0.):
     return b
 
 
+def local(x, reg, most, dropout=0., diagonal=0.):
+    """Column j of ease over j and its `most` best neighbours."""
+    g = gram(x, 0)
+    gamma = reg + dropout / (1 - dropout) * np.diag(g)
+    b = np.zeros_like(g)
+    for j in range(len(g)):
+        gain = g[j] ** 2 / (np.diag(g) + gamma)
+        gain[j] = 0
+        near = [i for i in np.argsort(-gain, kind="stable")[:most] if gain[i] > 0]
+        at = near + [j]
+        p = np.linalg.inv((g + np.diag(gamma))[np.ix_(at, at)])[:, -1]
+        own = 1 - gamma[j] * p[-1]
+        b[near, j] = -p[:-1] * ((1 - diagonal) / p[-1] if own > diagonal else gamma[j])
+        b[j, j] = min(own, diagonal)
+    return b
+
+
 def slim(x, l1, l2, positive=True, damping=0.):
     """Residual coordinate descent on the users themselves, a target at a time."""
     root = ((W > 0).sum(1) ** (-damping / 2))[:, None]
@@ -82,6 +99,8 @@ show("golden_edlae", ease(W, 2, dropout=.4))
 show("golden_rlae", ease(W, 2, diagonal=.3))
 show("golden_rdlae", ease(ONES, .5, dropout=.25, diagonal=.4))
 show("golden_ease_damped", ease(ONES, .5, damping=.7))
+show("golden_local", local(W, 2, 3))
+show("golden_local_rdlae", local(ONES, .5, 5, dropout=.25, diagonal=.4))
 show("golden_slim", slim(W, 1, 2))
 show("golden_slim_signed", slim(W, .5, 1, positive=False))
 show("golden_slim_damped", slim(ONES, .2, .3, damping=.5))

@@ -9,23 +9,31 @@ static struct dataset *shop(akin_ctx *ctx)
 static void equals_numpy(void **state)
 {
     akin_ctx *ctx = *state;
+    static const char *const how[] = {"\"keep\":0", "\"keep\":8"};
     static const struct {
         const char *params;
         const double (*want)[GOLDEN_ITEMS];
     } cases[] = {
-        {"\"reg\":2", golden_ease},
-        {"\"reg\":2,\"dropout\":0.4", golden_edlae},
-        {"\"reg\":2,\"diagonal\":0.3", golden_rlae},
-        {"\"reg\":0.5,\"dropout\":0.25,\"diagonal\":0.4,\"weighting\":\"binary\"", golden_rdlae},
-        {"\"reg\":0.5,\"damping\":0.7,\"weighting\":\"binary\"", golden_ease_damped},
+        {"\"reg\":2,\"dropout\":0,\"damping\":0", golden_ease},
+        {"\"reg\":2,\"dropout\":0.4,\"damping\":0", golden_edlae},
+        {"\"reg\":2,\"dropout\":0,\"damping\":0,\"diagonal\":0.3", golden_rlae},
+        {"\"reg\":0.5,\"dropout\":0.25,\"diagonal\":0.4,\"weighting\":\"binary\",\"damping\":0",
+         golden_rdlae},
+        {"\"reg\":0.5,\"dropout\":0,\"damping\":0.7,\"weighting\":\"binary\"", golden_ease_damped},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
-        for (int whole = 0; whole < 2; whole++) {
+        for (size_t h = 0; h < sizeof how / sizeof how[0]; h++) {
             char params[160];
-            snprintf(params, sizeof params, "{%s%s}", cases[c].params,
-                     whole ? ",\"keep\":0" : ",\"keep\":8");
+            snprintf(params, sizeof params, "{%s,%s}", cases[c].params, how[h]);
             check_golden(ctx, "ease", params, cases[c].want, 1e-4);
         }
+    check_golden(ctx, "ease",
+                 "{\"reg\":2,\"dropout\":0,\"damping\":0,\"solver\":\"local\",\"neighbors\":3}",
+                 golden_local, 1e-4);
+    check_golden(ctx, "ease",
+                 "{\"reg\":0.5,\"solver\":\"local\",\"neighbors\":5,\"dropout\":0.25,"
+                 "\"diagonal\":0.4,\"weighting\":\"binary\",\"damping\":0}",
+                 golden_local_rdlae, 1e-4);
 }
 
 /* The weights kept are the largest of each row, and the same as without trimming. */
@@ -66,7 +74,8 @@ static void keeps_the_strongest(void **state)
 static void files_threads_memory(void **state)
 {
     akin_ctx *ctx = *state;
-    static const char *const settings[] = {"{\"keep\":0}", "{\"keep\":20,\"dropout\":0.3}"};
+    static const char *const settings[] = {"{\"keep\":0}", "{\"keep\":20,\"dropout\":0.3}",
+                                           "{\"solver\":\"local\",\"neighbors\":20}"};
     struct dataset *ds = shop(ctx), *empty = fix_dataset(ctx, NULL, 0, 0, NULL);
     for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {
         struct fitted f = fitted_new(ctx, ds, "ease", settings[s], NULL);
@@ -78,6 +87,7 @@ static void files_threads_memory(void **state)
         assert_survives_no_memory(ds, ctx, "ease", settings[s]);
     }
     assert_threads_agree(shop, "ease", "{\"keep\":0,\"damping\":0.5}");
+    assert_threads_agree(shop, "ease", settings[2]);
     dataset_free(empty);
     dataset_free(ds);
 }
@@ -98,8 +108,14 @@ static void refuses_early(void **state)
     }
     ctx = knn_ctx(2);
     ds = fix_dataset(ctx, twins, 80, 0, NULL);
-    assert_int_equal(fitted_try(ctx, ds, "ease", "{\"reg\":1e-6}", NULL, &f, &err), AKIN_E_INPUT);
-    assert_non_null(strstr(err.message, "reg"));
+    static const char *const how[] = {
+        "{\"reg\":1e-6,\"dropout\":0,\"damping\":0}",
+        "{\"reg\":1e-6,\"dropout\":0,\"damping\":0,\"solver\":\"local\"}"};
+    for (int h = 0; h < 2; h++) {
+        assert_int_equal(fitted_try(ctx, ds, "ease", how[h], NULL, &f, &err), AKIN_E_INPUT);
+        if (!strstr(err.message, "raise reg") || !strstr(err.message, "item '"))
+            fail_msg("%s", err.message);
+    }
     dataset_free(ds);
     knn_ctx_done(ctx);
     /* a limit that the tiles will not fit into, before any work */

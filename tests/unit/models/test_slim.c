@@ -9,8 +9,8 @@ static struct dataset *shop(akin_ctx *ctx)
 static void equals_numpy(void **state)
 {
     akin_ctx *ctx = *state;
-    check_golden(ctx, "slim", "{\"l1\":1,\"l2\":2,\"tol\":1e-6}", golden_slim, 1e-4);
-    check_golden(ctx, "slim", "{\"l1\":0.5,\"l2\":1,\"tol\":1e-6,\"negative\":true}",
+    check_golden(ctx, "slim", "{\"l1\":1,\"l2\":2,\"damping\":0,\"tol\":1e-6}", golden_slim, 1e-4);
+    check_golden(ctx, "slim", "{\"l1\":0.5,\"l2\":1,\"damping\":0,\"tol\":1e-6,\"negative\":true}",
                  golden_slim_signed, 1e-4);
     check_golden(ctx, "slim",
                  "{\"l1\":0.2,\"l2\":0.3,\"tol\":1e-6,\"damping\":0.5,\"weighting\":\"binary\"}",
@@ -25,8 +25,9 @@ static void is_optimal(void **state)
         struct dataset *ds = shop(ctx);
         struct fitted f = fitted_new(
             ctx, ds, "slim",
-            is_signed ? "{\"l1\":1.5,\"l2\":3,\"keep\":1000,\"tol\":1e-5,\"negative\":true}"
-                      : "{\"l1\":1.5,\"l2\":3,\"keep\":1000,\"tol\":1e-5}",
+            is_signed
+                ? "{\"l1\":1.5,\"l2\":3,\"keep\":1000,\"damping\":0,\"tol\":1e-5,\"negative\":true}"
+                : "{\"l1\":1.5,\"l2\":3,\"keep\":1000,\"damping\":0,\"tol\":1e-5}",
             NULL);
         int n = ds->items.n, n_users = ds->users.n, n_kept = 0;
         double *B = linear_weights(&f);
