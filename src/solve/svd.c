@@ -29,7 +29,8 @@
 enum {
     P = SPARSE_PANEL,
     CYCLES_MAX = 40, /* full bases; 2 to 5 do for what recommenders ask */
-    ROTATE_ROWS = 256
+    ROTATE_ROWS = 256,
+    START_POLL = 4096
 };
 static const double rank_floor = 1e-5; /* of the largest singular value: noise of float */
 
@@ -113,6 +114,8 @@ static akin_status start(struct lanczos *s, uint64_t seed, akin_error *err)
     akin_status status = AKIN_OK;
     for (int64_t r = 0; r < s->n; r++) {
         struct rng rng = rng_make(seed, RNG_INIT_ITEM, (uint64_t)r);
+        if (r % START_POLL == 0)
+            AKIN_TRY(ctx_check(s->ctx, err));
         for (int t = 0; t < P; t++)
             s->W[r * P + t] = (float)(2.0 * rng_double(&rng) - 1.0);
     }
@@ -339,7 +342,10 @@ akin_status svd_truncated(akin_ctx *ctx, const struct sparse *a, int64_t k, doub
     memset(out, 0, sizeof *out);
     AKIN_TRY(lanczos_init(&s, err));
     AKIN_TRY(start(&s, seed, err));
-    AKIN_TRY(iterate(&s, err));
+    progress_begin(ctx, "singular vectors", s.basis.cap);
+    status = iterate(&s, err);
+    progress_end(ctx);
+    AKIN_TRY(status);
     AKIN_TRY(finish(&s, is_flipped, wants_left, out, err));
 done:
     lanczos_free(&s);

@@ -52,7 +52,7 @@ model together all.akin together min_count=1
 model itemknn plain.akin itemknn neighbors=3
 model itemknn-rating all.akin itemknn mode=rating similarity=pearson
 model puresvd plain.akin puresvd factors=2
-model gfcf all.akin gfcf factors=2 value_weight=1
+model gfcf all.akin gfcf factors=2 value_weight=linear
 model turbocf plain.akin turbocf power=0.5
 model ials plain.akin ials factors=2 epochs=1
 model ials-bias all.akin ials factors=2 epochs=1 biases=true
