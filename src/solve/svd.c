@@ -130,14 +130,16 @@ done:
     return status;
 }
 
-/* Rows of T for the last block; the block after it is in W, `kept` vectors. */
-static akin_status step(struct lanczos *s, akin_error *err)
+/* Rows of T for the last block, the first of a cycle or a later one; the block after it is in W,
+ * `kept` vectors. */
+static akin_status step(struct lanczos *s, bool is_first, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct svd_basis *b = &s->basis;
     svd_basis_last(b, s->W);
     AKIN_TRY(apply(s, s->W, err));
-    AKIN_TRY(svd_basis_project(b, s->W, err));
+    /* A·Aᵀ leads to the block before and to itself, after a restart to all: the rest is rounding */
+    AKIN_TRY(svd_basis_project(b, is_first ? 0 : b->m - 2 * P, s->W, err));
     for (int t = 0; t < P; t++) {
         int64_t row = b->m - P + t;
         for (int64_t i = 0; i <= row; i++)
@@ -203,10 +205,10 @@ static akin_status iterate(struct lanczos *s, akin_error *err)
     akin_status status = AKIN_OK;
     struct svd_basis *b = &s->basis;
     for (int cycle = 0; cycle < CYCLES_MAX; cycle++) {
-        AKIN_TRY(step(s, err));
+        AKIN_TRY(step(s, true, err));
         while (s->kept > 0 && b->m + P <= b->cap) {
             svd_basis_push(b, s->W);
-            AKIN_TRY(step(s, err));
+            AKIN_TRY(step(s, false, err));
         }
         AKIN_TRY(solve_small(s, err));
         /* half of what is not wanted stays too: it is what the next vectors are made of */
@@ -287,7 +289,7 @@ static akin_status sides_make(struct lanczos *s, struct sides *out, akin_error *
     MEM_NEW(s->ctx, out->Z, s->n_other * k);
     for (int64_t first = 0; first < k; first += P) {
         /* rows past k are there: the basis has whole blocks */
-        AKIN_TRY(svd_basis_combine(&s->basis, s->ritz + first * s->basis.m, false, s->W, err));
+        AKIN_TRY(svd_basis_combine(&s->basis, s->ritz + first * s->basis.m, s->W, err));
         place(s->W, s->n, first, k, out->U);
         AKIN_TRY(apply_other(s, s->W, err));
         place(s->Z, s->n_other, first, k, out->Z);
@@ -371,5 +373,5 @@ void svd_estimate(int64_t k, int64_t n_rows, int64_t n_cols, int64_t nnz, double
     m = m < n + 3 * P ? m : n + 3 * P;
     double cycles = 2.0;
     *bytes = 4 * n * m + 48 * m * m + 8 * both * (double)k + 4 * both * P;
-    *flops = cycles * (8 * n * m * m + 9 * m * m * m + 4 * m * (double)nnz);
+    *flops = cycles * (2 * n * m * m + 9 * m * m * m + 4 * m * (double)nnz);
 }
