@@ -59,7 +59,7 @@ struct low_job {
     int n_sharpen;
     double weight;
     struct lanes *lanes; /* (workers) */
-    float *out;
+    float *in, *out;     /* as the filter has them */
 };
 
 /* LANES vectors of the low pass through the polynomial. */
@@ -71,11 +71,13 @@ static akin_status low_block(void *arg, int64_t block, int worker, akin_error *e
     struct lanes *l = &job->lanes[worker];
     int64_t k = f->k, lo = par_lo(block, LANES);
     int64_t n = par_hi(block, LANES, k) - lo;
+    memset(l->x, 0, (size_t)f->n_items * LANES * sizeof *l->x);
     for (int64_t i = 0; i < f->n_items; i++)
-        for (int64_t t = 0; t < LANES; t++) {
-            double v = t < n ? (double)job->svd->right[i * k + lo + t] : 0.0;
+        for (int64_t t = 0; t < n; t++) {
+            double v = (double)job->svd->right[i * k + lo + t];
             double root = (double)job->root[i];
             l->x[i * LANES + t] = root > 0 ? (float)(job->weight * v / root) : 0.0F;
+            job->in[i * k + lo + t] = (float)(root * v);
         }
     AKIN_TRY(polynomial(f->ctx, &f->graph, l, 1.0F, job->sharpen, job->n_sharpen, err));
     for (int64_t i = 0; i < f->n_items; i++)
@@ -112,14 +114,10 @@ static akin_status low_make(struct low_job *job, akin_error *err)
     struct filter *f = job->f;
     int workers = par_workers(f->ctx);
     int64_t k = f->k = (int32_t)job->svd->k;
-    float *in = NULL;
-    MEM_NEW(f->ctx, in, f->n_items * k);
-    f->in = in;
+    MEM_NEW(f->ctx, job->in, f->n_items * k);
+    f->in = job->in;
     MEM_ZERO(f->ctx, job->out, kern_packed_size(f->n_items, k));
     f->out = job->out;
-    for (int64_t i = 0; i < f->n_items; i++)
-        for (int64_t t = 0; t < k; t++)
-            in[i * k + t] = job->root[i] * job->svd->right[i * k + t];
     MEM_ZERO(f->ctx, job->lanes, workers);
     for (int w = 0; w < workers; w++)
         AKIN_TRY(lanes_new(f, LANES, &job->lanes[w], err));
@@ -192,8 +190,9 @@ static akin_status ask_rows(struct ask *a, const struct query *queries, int32_t 
         AKIN_TRY(graph_row(&queries[q].hist, f->n_items, f->graph.is_binary, scratch, row, err));
         for (int32_t j = 0; j < row->n; j++) {
             a->lanes.x[(int64_t)row->item[j] * lanes + q] = row->weight[j];
-            f->ctx->kern->axpy(row->weight[j], f->in + (int64_t)row->item[j] * f->k,
-                               a->state + (int64_t)q * f->k, f->k);
+            if (f->k > 0)
+                f->ctx->kern->axpy(row->weight[j], f->in + (int64_t)row->item[j] * f->k,
+                                   a->state + (int64_t)q * f->k, f->k);
         }
     }
 done:
@@ -204,7 +203,11 @@ done:
 static void low_tile(struct ask *a, int32_t m, int32_t lo, int32_t n)
 {
     const struct filter *f = a->f;
-    f->ctx->kern->gemm(m, n, f->k, a->state, f->k, f->out + (int64_t)lo * f->k, a->tile, TILE, 0);
+    if (f->k > 0)
+        f->ctx->kern->gemm(m, n, f->k, a->state, f->k, f->out + (int64_t)lo * f->k, a->tile, TILE,
+                           0);
+    else
+        memset(a->tile, 0, (size_t)m * TILE * sizeof *a->tile);
     for (int32_t q = 0; q < m; q++)
         for (int32_t i = 0; i < n; i++)
             a->tile[q * TILE + i] += a->lanes.sum[(int64_t)(lo + i) * a->lanes.n + q];
@@ -268,7 +271,7 @@ akin_status filter_explain(const void *self, const struct query *q, int32_t item
         a.state[t] = f->out[packed_at(f->k, item, t)];
     for (int32_t j = 0; j < a.rows[0].n; j++) {
         int64_t own = a.rows[0].item[j];
-        float low = f->ctx->kern->dot(f->in + own * f->k, a.state, f->k);
+        float low = f->k > 0 ? f->ctx->kern->dot(f->in + own * f->k, a.state, f->k) : 0.0F;
         float x = a.rows[0].weight[j] * (a.lanes.sum[own] + low);
         if (x < 0.0F || x > 0.0F)
             *n = reason_put(out, max, *n, (int32_t)own, x);

@@ -21,7 +21,7 @@ static const akin_param gfcf_rows[] = {
     GRAPH_ROWS(struct gfcf_params, "0.5", "0.7", "0.3"),
     PARAM_INT(struct gfcf_params, factors, "256", 0, 4096, "",
               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "vectors of the low pass; 0 = without"),
-    PARAM_REAL(struct gfcf_params, low_pass, "0.3", 0, 1e3, "",
+    PARAM_REAL(struct gfcf_params, low_pass, "0.05", 0, 1e3, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "weight of the low pass beside the graph"),
 };
 

@@ -1,9 +1,9 @@
 /*
  * The graph of users and items: building, files, the step of a filter.
  *
- * Why P is not made: on Gowalla (810,128 entries) it has 43 million pairs, 350 MB. Two sparse
- * products of a history's row touch only the users of its items and their items, about what the
- * rows of P would add up to, and of a dense vector 1.6 million entries instead of 43.
+ * Why P is not made: on Gowalla (810,128 entries) it has 42 million pairs, 340 MB. The rows of a
+ * history add up 66,000 of them (some .1 ms); two sparse products touch 1,300 users and take .4 ms
+ * of 13 MB, and of a dense vector, which sharpening needs, 1.7 ms instead of 42 million additions.
  * Cost: see graph.h; a file holds 8 bytes an entry (16 with weights) and 4 a user and item.
  */
 #include "models/graph.h"
@@ -18,7 +18,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A residual of 1 % of σ² gives σ to about 1e-5: see solve/svd.h. */
+/* A residual of 1 % of σ² gives σ to 1e-4 (the last of 256 on Gowalla: 5e-5). */
 static const double svd_tolerance = 1e-2;
 
 /* ---- Building ------------------------------------------------------------------------------ */

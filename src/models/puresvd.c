@@ -21,6 +21,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { POLL_ITEMS = 4096 };
+
 struct puresvd_params {
     int64_t factors;
     double user_damping, item_damping, power;
@@ -71,10 +73,14 @@ static akin_status puresvd_fit(struct model *m, const struct train_view *tv,
     AKIN_TRY(graph_damp(m->ctx, &g.by_item, p->item_damping, &root, err));
     AKIN_TRY(graph_damp(m->ctx, &g.by_item, 2 * p->item_damping, &self->in, err));
     self->k = (int32_t)svd.k;
-    for (int64_t t = 0; t < svd.k; t++) {
-        float faded = (float)kern_pow(svd.sigma[t] / svd.sigma[0], p->power / 2);
-        for (int64_t i = 0; i < self->n_items; i++)
-            svd.right[i * svd.k + t] *= root[i] > 0 ? faded / root[i] : 0.0F;
+    for (int64_t t = svd.k; t-- > 0;) /* the first last: the others are divided by it */
+        svd.sigma[t] = kern_pow(svd.sigma[t] / svd.sigma[0], p->power / 2);
+    for (int64_t i = 0; i < self->n_items; i++) {
+        if (i % POLL_ITEMS == 0)
+            AKIN_TRY(ctx_check(m->ctx, err));
+        double less = root[i] > 0 ? 1 / (double)root[i] : 0;
+        for (int64_t t = 0; t < svd.k; t++)
+            svd.right[i * svd.k + t] *= (float)(svd.sigma[t] * less);
     }
     self->items = svd.right;
     svd.right = NULL;

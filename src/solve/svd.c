@@ -29,7 +29,8 @@
 enum {
     P = SPARSE_PANEL,
     CYCLES_MAX = 40, /* full bases; 2 to 5 do for what recommenders ask */
-    ROTATE_ROWS = 256
+    ROTATE_ROWS = 256,
+    START_POLL = 4096
 };
 static const double rank_floor = 1e-5; /* of the largest singular value: noise of float */
 
@@ -113,6 +114,8 @@ static akin_status start(struct lanczos *s, uint64_t seed, akin_error *err)
     akin_status status = AKIN_OK;
     for (int64_t r = 0; r < s->n; r++) {
         struct rng rng = rng_make(seed, RNG_INIT_ITEM, (uint64_t)r);
+        if (r % START_POLL == 0)
+            AKIN_TRY(ctx_check(s->ctx, err));
         for (int t = 0; t < P; t++)
             s->W[r * P + t] = (float)(2.0 * rng_double(&rng) - 1.0);
     }
@@ -127,14 +130,16 @@ done:
     return status;
 }
 
-/* Rows of T for the last block; the block after it is in W, `kept` vectors. */
-static akin_status step(struct lanczos *s, akin_error *err)
+/* Rows of T for the last block, the first of a cycle or a later one; the block after it is in W,
+ * `kept` vectors. */
+static akin_status step(struct lanczos *s, bool is_first, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct svd_basis *b = &s->basis;
     svd_basis_last(b, s->W);
     AKIN_TRY(apply(s, s->W, err));
-    AKIN_TRY(svd_basis_project(b, s->W, err));
+    /* A·Aᵀ leads to the block before and to itself, after a restart to all: the rest is rounding */
+    AKIN_TRY(svd_basis_project(b, is_first ? 0 : b->m - 2 * P, s->W, err));
     for (int t = 0; t < P; t++) {
         int64_t row = b->m - P + t;
         for (int64_t i = 0; i <= row; i++)
@@ -200,10 +205,10 @@ static akin_status iterate(struct lanczos *s, akin_error *err)
     akin_status status = AKIN_OK;
     struct svd_basis *b = &s->basis;
     for (int cycle = 0; cycle < CYCLES_MAX; cycle++) {
-        AKIN_TRY(step(s, err));
+        AKIN_TRY(step(s, true, err));
         while (s->kept > 0 && b->m + P <= b->cap) {
             svd_basis_push(b, s->W);
-            AKIN_TRY(step(s, err));
+            AKIN_TRY(step(s, false, err));
         }
         AKIN_TRY(solve_small(s, err));
         /* half of what is not wanted stays too: it is what the next vectors are made of */
@@ -284,7 +289,7 @@ static akin_status sides_make(struct lanczos *s, struct sides *out, akin_error *
     MEM_NEW(s->ctx, out->Z, s->n_other * k);
     for (int64_t first = 0; first < k; first += P) {
         /* rows past k are there: the basis has whole blocks */
-        AKIN_TRY(svd_basis_combine(&s->basis, s->ritz + first * s->basis.m, false, s->W, err));
+        AKIN_TRY(svd_basis_combine(&s->basis, s->ritz + first * s->basis.m, s->W, err));
         place(s->W, s->n, first, k, out->U);
         AKIN_TRY(apply_other(s, s->W, err));
         place(s->Z, s->n_other, first, k, out->Z);
@@ -339,7 +344,10 @@ akin_status svd_truncated(akin_ctx *ctx, const struct sparse *a, int64_t k, doub
     memset(out, 0, sizeof *out);
     AKIN_TRY(lanczos_init(&s, err));
     AKIN_TRY(start(&s, seed, err));
-    AKIN_TRY(iterate(&s, err));
+    progress_begin(ctx, "singular vectors", s.basis.cap);
+    status = iterate(&s, err);
+    progress_end(ctx);
+    AKIN_TRY(status);
     AKIN_TRY(finish(&s, is_flipped, wants_left, out, err));
 done:
     lanczos_free(&s);
@@ -365,5 +373,5 @@ void svd_estimate(int64_t k, int64_t n_rows, int64_t n_cols, int64_t nnz, double
     m = m < n + 3 * P ? m : n + 3 * P;
     double cycles = 2.0;
     *bytes = 4 * n * m + 48 * m * m + 8 * both * (double)k + 4 * both * P;
-    *flops = cycles * (8 * n * m * m + 9 * m * m * m + 4 * m * (double)nnz);
+    *flops = cycles * (2 * n * m * m + 9 * m * m * m + 4 * m * (double)nnz);
 }

@@ -17,7 +17,7 @@ struct svd {
  * 1e-5 of the largest count as 0. tolerance: a value's residual ‖A·Aᵀu - σ²u‖ as a share of σ²,
  * all of the k; the values are then right to about its square over the relative gap.
  * Same bits for any number of threads and CPU; draws the start from (seed, RNG_INIT_ITEM).
- * Cost: n = the smaller side, m = 3.5·k + 64 basis vectors: m/8 products with A and 4·n·m²
+ * Cost: n = the smaller side, m = 3.5·k + 64 basis vectors: m/8 products with A and n·m²
  * multiply-adds; beside, about 4·m·n + 32·m² + 8·k·(n_rows + n_cols) bytes.
  * Fails: E_MEMORY, E_CANCELLED, E_INTERNAL (values or scales that are not finite).
  */

@@ -78,18 +78,19 @@ struct basis_job {
     struct svd_basis *b;
     const float *coefs; /* (P, m) */
     float *W;           /* (n, P) */
+    int64_t from;       /* first vector that takes part */
     int64_t keep;
     bool adds;
     bool is_second;
 };
 
-/* C (GROUP rows) = QᵀW; of the second pass it is added to what the first found. */
+/* C (GROUP rows from `from` on) = QᵀW; of the second pass it is added to what the first found. */
 static akin_status project_block(void *arg, int64_t block, int worker, akin_error *err)
 {
     const struct basis_job *job = arg;
     struct svd_basis *b = job->b;
-    int64_t lo = par_lo(block, GROUP);
-    int64_t rows = par_hi(block, GROUP, b->m) - lo;
+    int64_t lo = job->from + par_lo(block, GROUP);
+    int64_t rows = (b->m - lo < GROUP ? b->m - lo : GROUP);
     double sum[GROUP * P] = {0};
     float part[GROUP * P];
     (void)worker;
@@ -128,7 +129,8 @@ static akin_status combine_block(void *arg, int64_t block, int worker, akin_erro
         for (int64_t r = 0; r < n && job->adds; r++)
             for (int t = 0; t < P; t++)
                 out[t * P + r] = W[r * P + t];
-        b->ctx->kern->gemm(P, n, b->m, job->coefs, b->m, stretch(b, p, 0), out, P, job->adds);
+        b->ctx->kern->gemm(P, n, b->m - job->from, job->coefs + job->from, b->m,
+                           stretch(b, p, job->from), out, P, job->adds);
         for (int64_t r = 0; r < n; r++)
             for (int t = 0; t < P; t++)
                 W[r * P + t] = out[t * P + r];
@@ -136,11 +138,16 @@ static akin_status combine_block(void *arg, int64_t block, int worker, akin_erro
     return AKIN_OK;
 }
 
-akin_status svd_basis_combine(struct svd_basis *b, const float *coefs, bool adds, float *W,
-                              akin_error *err)
+static akin_status combine(struct basis_job *job, akin_error *err)
 {
-    struct basis_job job = {.b = b, .coefs = coefs, .W = W, .adds = adds};
-    return par_for(b->ctx, par_blocks(panels(b), BLOCK_PANELS), combine_block, &job, err);
+    struct svd_basis *b = job->b;
+    return par_for(b->ctx, par_blocks(panels(b), BLOCK_PANELS), combine_block, job, err);
+}
+
+akin_status svd_basis_combine(struct svd_basis *b, const float *coefs, float *W, akin_error *err)
+{
+    struct basis_job job = {.b = b, .coefs = coefs, .W = W};
+    return combine(&job, err);
 }
 
 static akin_status turn_block(void *arg, int64_t block, int worker, akin_error *err)
@@ -167,13 +174,16 @@ done:
     return status;
 }
 
-akin_status svd_basis_project(struct svd_basis *b, float *W, akin_error *err)
+akin_status svd_basis_project(struct svd_basis *b, int64_t from, float *W, akin_error *err)
 {
     akin_status status = AKIN_OK;
+    struct basis_job job = {.b = b, .coefs = b->coefs, .W = W, .adds = true};
+    memset(b->C, 0, (size_t)(from * P) * sizeof *b->C);
     for (int pass = 0; pass < 2; pass++) {
-        struct basis_job job = {.b = b, .W = W, .is_second = pass > 0};
-        AKIN_TRY(par_for(b->ctx, par_blocks(b->m, GROUP), project_block, &job, err));
-        AKIN_TRY(svd_basis_combine(b, b->coefs, true, W, err));
+        job.from = pass == 0 ? from : 0;
+        job.is_second = pass > 0;
+        AKIN_TRY(par_for(b->ctx, par_blocks(b->m - job.from, GROUP), project_block, &job, err));
+        AKIN_TRY(combine(&job, err));
     }
 done:
     return status;
@@ -221,7 +231,7 @@ akin_status svd_orthonormal(akin_ctx *ctx, int64_t n, double least, float *W, do
                             int *kept, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    double values[P], vectors[P * P], second[P * (P + 1) / 2];
+    double values[P], vectors[P * P], second[P * (P + 1) / 2] = {0};
     float M[P * P], packed[P * P];
     struct unit_job job = {ctx->kern, W, packed, n};
     for (int pass = 0; pass < 2; pass++) {

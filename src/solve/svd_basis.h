@@ -21,12 +21,12 @@ void svd_basis_free(struct svd_basis *b);
 void svd_basis_push(struct svd_basis *b, const float *W);
 /* The last block as X (n, SPARSE_PANEL). */
 void svd_basis_last(const struct svd_basis *b, float *X);
-/* W -= Q·Qᵀ·W, twice, so that what is left is orthogonal to working precision; C = QᵀW as it came.
- * Cost: 8·n·m·SPARSE_PANEL multiply-adds. */
-akin_status svd_basis_project(struct svd_basis *b, float *W, akin_error *err);
-/* W = [W +] Qᵀ·coefsᵀ, coefs (SPARSE_PANEL, m). */
-akin_status svd_basis_combine(struct svd_basis *b, const float *coefs, bool adds, float *W,
-                              akin_error *err);
+/* W -= Q·Qᵀ·W, first of the vectors from `from` on, then of all, so that what is left is orthogonal
+ * to working precision if nearly all of it is in those; C = QᵀW as it came. Cost:
+ * 4·n·m·SPARSE_PANEL multiply-adds. */
+akin_status svd_basis_project(struct svd_basis *b, int64_t from, float *W, akin_error *err);
+/* W = Qᵀ·coefsᵀ, coefs (SPARSE_PANEL, m). */
+akin_status svd_basis_combine(struct svd_basis *b, const float *coefs, float *W, akin_error *err);
 /* The basis becomes the `keep` vectors coefs·Q, coefs (keep, m). */
 akin_status svd_basis_turn(struct svd_basis *b, const float *coefs, int64_t keep, akin_error *err);
 /*

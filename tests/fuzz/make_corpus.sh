@@ -52,7 +52,7 @@ model together all.akin together min_count=1
 model itemknn plain.akin itemknn neighbors=3
 model itemknn-rating all.akin itemknn mode=rating similarity=pearson
 model puresvd plain.akin puresvd factors=2
-model gfcf all.akin gfcf factors=2 value_weight=1
+model gfcf all.akin gfcf factors=2 value_weight=linear
 model turbocf plain.akin turbocf power=0.5
 model bmf all.akin bmf factors=2 samples=2 thin=1 burn_in=2
 model bmf-time all.akin bmf factors=1 samples=2 thin=1 bin_days=0.001 implicit=false
