@@ -194,7 +194,6 @@ static akin_status begin_block(void *arg, int64_t block, int worker, akin_error 
     struct ranker *r = x->r;
     struct rank_worker *w;
     AKIN_TRY(ranker_worker(r, worker, &w, err));
-    /* The state of who rates is mostly her level, which all share. */
     if (r->mode == RANK_VECTORS && !(r->scorer.flags & SCORER_RATES)) {
         MEM_ZERO(r->ctx, x->mean, r->v.k);
         AKIN_TRY(mean_states(x, w, job->queries, x->n_given, err));

@@ -1,9 +1,10 @@
 /*
  * How like others a user is: the one definition behind "users like this one" and look-alikes.
  *
- * Of two users: the cosine of their states where the model has vectors and does not predict
- * ratings; else Jaccard over their positives (distinct items in both by those in either). Of
- * several seeds: the mean over those that can be compared at all. UNSCORED: nothing to compare by.
+ * Of two users: the cosine of their states where the model has vectors and ranks; else Jaccard over
+ * their positives (distinct items in both by those in either): the states of a model that predicts
+ * ratings hold a mean, by which everybody would be alike. Of several seeds: the mean over those
+ * that can be compared at all. UNSCORED: nothing to compare by.
  */
 #ifndef AKIN_RANK_LIKENESS_H
 #define AKIN_RANK_LIKENESS_H

@@ -33,7 +33,7 @@ class Usage(Case):
         self.assertIn("'trian'", err)
         _, err = self.akin("train", "x", "--modl", "ials", status=2)
         self.assertIn("--model", err)
-        _, err = self.akin("train", "x", "--model", "ails", "-o", "y", status=2)
+        _, err = self.akin("train", "x", "--model", "ialz", "-o", "y", status=2)
         self.assertIn("ials", err)
         _, err = self.akin("recommend", self.dir / "absent.akin", "--user", "1", status=2)
         self.assertIn("absent.akin", err)

@@ -165,7 +165,7 @@ static void test_refusals(void **state)
     m = NULL;
     akin_dataset *data = NULL;
     assert_int_equal(akin_dataset_open(f->ctx, f->csv, NULL, &data, &err), AKIN_OK);
-    assert_int_equal(akin_model_train(f->ctx, data, "ails", NULL, &m, &err), AKIN_E_ARG);
+    assert_int_equal(akin_model_train(f->ctx, data, "ialz", NULL, &m, &err), AKIN_E_ARG);
     assert_non_null(strstr(err.message, "ials"));
     assert_int_equal(akin_model_train(f->ctx, data, "ials", "{\"factors\": 0}", &m, &err),
                      AKIN_E_ARG);

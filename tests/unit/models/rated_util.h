@@ -84,6 +84,52 @@ static inline void predict(struct bed *b, const struct query *q, float *out)
         fail_msg("%s", b->err.message);
 }
 
+struct first_loss {
+    double loss;
+};
+
+static inline akin_status note_first(void *arg, struct model *m, int64_t epoch, double loss,
+                                     bool *stop, akin_error *err)
+{
+    struct first_loss *f = arg;
+    (void)m;
+    (void)err;
+    f->loss = loss;
+    *stop = epoch == 1;
+    return AKIN_OK;
+}
+
+/* A start from the fit of b: the first epoch is where that one ended, not where a cold one is; of
+ * other factors it is refused. others: parameters with another number of factors. */
+static inline void check_warm(struct bed *b, const char *model, const char *params,
+                              const char *others)
+{
+    const struct model_class *cls = model_class_find(model);
+    int32_t n = b->ds->items.n;
+    int32_t *places = calloc((size_t)n, sizeof *places);
+    struct first_loss cold, warm;
+    struct fit_control ctl = {.epoch = note_first};
+    const char *given[] = {params, params, others};
+    bed_fit(b, model, params);
+    for (int32_t i = 0; i < n; i++)
+        places[i] = i == n - 1 ? -1 : i; /* the last one is new */
+    for (int i = 0; i < 3; i++) {
+        struct model *m = NULL;
+        json_t *json = json_loads(given[i], 0, NULL);
+        assert_int_equal(model_create(b->ctx, cls, json, &m, &b->err), AKIN_OK);
+        ctl.arg = i ? &warm : &cold;
+        ctl.warm = i ? b->fit.m : NULL;
+        ctl.warm_item = places;
+        akin_status status = model_fit(m, &b->fit.tv, &ctl, &b->err);
+        assert_int_equal(status, i < 2 ? AKIN_OK : AKIN_E_ARG);
+        json_decref(json);
+        model_free(m);
+    }
+    assert_non_null(strstr(b->err.message, "the earlier model"));
+    assert_true(warm.loss < 0.9 * cold.loss);
+    free(places);
+}
+
 /* Reasons of every item of a stranger with the history of `user` sum to score - offset[item]. */
 static inline void check_reasons(struct bed *b, int32_t user, double mean, const float *item_bias,
                                  double tolerance)

@@ -342,6 +342,15 @@ static void test_bad_input(void **state)
     bed_close(&b);
 }
 
+static void test_warm(void **state)
+{
+    (void)state;
+    struct bed b;
+    bed_open(&b, 2, events, taste_ratings(test_seed, USERS, ITEMS, 0.5, events));
+    check_warm(&b, "als", "{\"factors\":6,\"epochs\":20}", "{\"factors\":7}");
+    bed_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,7 +358,7 @@ int main(void)
         cmocka_unit_test(test_planted),     cmocka_unit_test(test_golden),
         cmocka_unit_test(test_nonnegative), cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_scale),       cmocka_unit_test(test_bad_input),
-        cmocka_unit_test(test_spark_names),
+        cmocka_unit_test(test_spark_names), cmocka_unit_test(test_warm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

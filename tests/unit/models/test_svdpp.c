@@ -370,6 +370,16 @@ static void test_bad_input(void **state)
     bed_close(&b);
 }
 
+static void test_warm(void **state)
+{
+    (void)state;
+    struct bed b;
+    bed_open(&b, 2, events, taste_ratings(test_seed, USERS, ITEMS, 0.5, events));
+    check_warm(&b, "svdpp", "{\"factors\":6,\"epochs\":40,\"learning_rate\":0.1}",
+               "{\"factors\":7}");
+    bed_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_reasons),   cmocka_unit_test(test_never_diverges),
         cmocka_unit_test(test_scale),     cmocka_unit_test(test_implicit),
         cmocka_unit_test(test_unrated),   cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_warm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
