@@ -7,8 +7,8 @@
  *
  * with μ and σ, the mean and standard deviation of all ratings, by stochastic gradient descent over
  * a grid of stripes (solve/grid.h). The last step solves each user's row exactly on the items as
- * they are, least squares with reg·n: so does fold-in, so that a stranger with a user's history gets
- * that user's row bit for bit.
+ * they are, least squares with reg·n: so does fold-in, so that a stranger with a user's history
+ * gets that user's row bit for bit.
  *
  * Cost: an epoch n steps of 6·factors multiply-adds; the last step and fold-in one row problem
  * (solve/rows.h). Not here: implicit feedback beside the ratings (SVD++), drift over time.
