@@ -16,7 +16,7 @@ IALS = {"unobserved_weight": 0.1, "reg": 0.003, "reg_exponent": 1}
 # On Gowalla, by a validation part of its train file (README.md).
 IALS_GOWALLA = dict(IALS, unobserved_weight=0.01)
 # Likewise (docs/models/bpr.md).
-BPR_GOWALLA = {"learning_rate": 0.05, "reg": 0.01}
+BPR_GOWALLA = {"learning_rate": 0.05, "reg": 0.01, "decay": 1}
 BPR_EPOCHS = 20
 SOLVERS = ("cg", "cholesky")
 
@@ -262,7 +262,7 @@ def bpr(o):
     g = f"{o.data}/gowalla"
     params = dict(factors=64, epochs=BPR_EPOCHS, **BPR_GOWALLA)
     rule = dict(BPR_GOWALLA, factors=63, epochs=BPR_EPOCHS)  # and its bias: 64 numbers a row
-    rule.pop("negative_exponent", None)
+    del rule["decay"]  # it has none
     yield {
         "name": "bpr-gowalla",
         "what": "BPR, seconds an epoch, 64 factors, Gowalla; quality",
