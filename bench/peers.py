@@ -189,7 +189,8 @@ def svd_surprise():
     train, test = (
         pd.DataFrame(dict(np.load(ARGS[part]).items())) for part in ("train", "test")
     )
-    data = Dataset.load_from_df(train[["userId", "itemId", "rating"]], Reader(rating_scale=(0.5, 5)))
+    columns = ["userId", "itemId", "rating"]
+    data = Dataset.load_from_df(train[columns], Reader(rating_scale=(0.5, 5)))
     trainset = data.build_full_trainset()
     model = SVD(
         n_factors=ARGS["factors"],
@@ -201,7 +202,7 @@ def svd_surprise():
     watch = Watch()
     model.fit(trainset)
     out = watch.read()
-    pairs = list(test[["userId", "itemId", "rating"]].itertuples(index=False, name=None))
+    pairs = list(test[columns].itertuples(index=False, name=None))
     out["rmse"] = accuracy.rmse(model.test(pairs), verbose=False)
     return out
 

@@ -293,7 +293,8 @@ def ratings(o):
     }
 
     def after(runner, rows):
-        out = {n: f"rmse {row['last']['rmse']:.4f}" for n, row in rows.items() if "rmse" in row["last"]}
+        last = {n: row["last"] for n, row in rows.items()}
+        out = {n: f"rmse {x['rmse']:.4f}" for n, x in last.items() if "rmse" in x}
         for name, (model, params) in models.items():
             argv = [runner.akin, "evaluate", "--train", f"{r}/train.akin", "--test"]
             argv += [f"{r}/test.akin", "--metrics", "rmse", "--bootstrap", "0", "--model", model]
@@ -489,5 +490,6 @@ def serve(o):
 
 
 def all_workloads(o):
-    for group in (ingest, itemknn, ials, objective, bpr, ratings, recommend, evaluate, index, serve):
+    learn = (itemknn, ials, objective, bpr, ratings)
+    for group in (ingest, *learn, recommend, evaluate, index, serve):
         yield from group(o)
