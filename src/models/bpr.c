@@ -58,7 +58,7 @@ static const akin_param bpr_rows[] = {
                "strength of the L2 regularisation, a step"),
     PARAM_REAL(struct bpr_params, stddev, "0.1", 1e-6, 100, "", 0,
                "standard deviation of the random start"),
-    PARAM_REAL(struct bpr_params, negative_exponent, "0", 0, 2, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct bpr_params, negative_exponent, "0.4", 0, 2, "", AKIN_PARAM_TUNE,
                "negatives by (users of the item)^this: 0 = all alike, 1 = by popularity"),
     PARAM_INT(struct bpr_params, grid, "0", 0, GRID_MAX, "stripes", 0,
               "stripes of users and of items; as many threads can work; 0 = by the positives"),
