@@ -50,7 +50,7 @@ static const akin_param bpr_rows[] = {
               "length of the user and item vectors"),
     PARAM_INT(struct bpr_params, epochs, "150", 1, 100000, "", 0,
               "passes over the positives; the most, if early stopping ends it"),
-    PARAM_REAL(struct bpr_params, learning_rate, "0.1", 1e-6, 10, "",
+    PARAM_REAL(struct bpr_params, learning_rate, "0.15", 1e-6, 10, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "size of a step in the first epoch"),
     PARAM_REAL(struct bpr_params, decay, "0.985", 0.1, 1, "", 0,
                "the learning rate is multiplied by it after each epoch"),

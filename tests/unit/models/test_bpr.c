@@ -182,8 +182,9 @@ static void reasons_sum_up(void **state)
     akin_ctx *ctx = *state;
     static const char *const params[] = {
         "{\"epochs\":30,\"factors\":9}",
-        "{\"epochs\":5,\"factors\":9,\"reg\":15}", /* three quarters of a row fade in a step */
-        "{\"epochs\":5,\"factors\":9,\"reg\":20}", /* all of it: only the last one is left */
+        "{\"epochs\":5,\"factors\":9,\"reg\":5}", /* three quarters of a row fade in a step */
+        "{\"epochs\":5,\"factors\":9,\"reg\":10,\"learning_rate\":0.1}", /* all of it: only the last
+                                                                            one is left */
         "{\"epochs\":30,\"factors\":9,\"reg\":0,\"negative_exponent\":1}",
     };
     struct dataset *ds = events(ctx);
