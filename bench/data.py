@@ -7,7 +7,8 @@ synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and mat
 (positives: value >= 4) numbered by id as akin numbers them. DIR/films: a million ratings of `akin
 synth` in MovieLens-1M's shape, all positives. DIR/stars: the same shape, a fifth of them the test, as
 csv and for akin. DIR/movielens: ml-latest-small, ratings dealt to train.csv and test.csv.
-DIR/baskets: the sets on which itemset miners are compared.
+DIR/baskets: the sets on which itemset miners are compared. DIR/ratings: a million ratings in
+MovieLens-1M's shape, a fifth of them the test.
 """
 
 import os
@@ -109,6 +110,25 @@ def stars(root, akin):
     open(f"{out}/done", "w").close()
 
 
+def ratings(root, akin):
+    out = f"{root}/ratings"
+    if os.path.exists(f"{out}/done"):
+        return
+    run = [akin, "synth", "--users", "6040", "--items", "3706", "--events", "1000000", "--seed"]
+    subprocess.run(run + ["42", "-o", out, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    table = pl.read_csv(f"{out}/ratings.csv", new_columns=NAMES)
+    is_test = np.random.default_rng(42).random(len(table)) < 0.2
+    for name, rows in (("train", table.filter(~is_test)), ("test", table.filter(is_test))):
+        rows.write_csv(f"{out}/{name}.csv")
+        np.savez(f"{out}/{name}.npz", **{c: rows[c].to_numpy() for c in NAMES[:3]})
+        subprocess.run(
+            [akin, "prepare", f"{out}/{name}.csv", "-o", f"{out}/{name}.akin", "--quiet"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    open(f"{out}/done", "w").close()
+
+
 def read_adjacency(path):
     users, items = [], []
     with open(path) as f:
@@ -189,3 +209,4 @@ if __name__ == "__main__":
     baskets(sys.argv[1], sys.argv[3])
     stars(sys.argv[1], sys.argv[3])
     movielens(sys.argv[1])
+    ratings(sys.argv[1], sys.argv[3])

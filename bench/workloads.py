@@ -15,6 +15,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 IALS = {"unobserved_weight": 0.1, "reg": 0.003, "reg_exponent": 1}
 # On Gowalla, by a validation part of its train file (README.md).
 IALS_GOWALLA = dict(IALS, unobserved_weight=0.01)
+# Likewise (docs/models/bpr.md).
+BPR_GOWALLA = {"learning_rate": 0.05, "reg": 0.01, "decay": 1}
+BPR_EPOCHS = 20
 SOLVERS = ("cg", "cholesky")
 
 
@@ -383,6 +386,77 @@ def objective(o):
         }
 
 
+def bpr(o):
+    g = f"{o.data}/gowalla"
+    params = dict(factors=64, epochs=BPR_EPOCHS, **BPR_GOWALLA)
+    rule = dict(BPR_GOWALLA, factors=63, epochs=BPR_EPOCHS)  # and its bias: 64 numbers a row
+    del rule["decay"]  # it has none
+    yield {
+        "name": "bpr-gowalla",
+        "what": "BPR, seconds an epoch, 64 factors, Gowalla; quality",
+        "unit": "s/epoch",
+        "needs": [f"{g}/train.akin"],
+        "contenders": [
+            akin("bpr", fit(o, f"{g}/train.akin", "bpr", params), "epoch_seconds"),
+            peer(
+                o,
+                "implicit BPR",
+                "bpr_implicit",
+                "epoch_seconds",
+                matrix=f"{g}/train.npz",
+                lists=lists(o, "implicit BPR"),
+                **rule,
+            ),
+        ],
+        "after": gowalla_quality({"bpr": ("bpr", params)}, ["implicit BPR"]),
+    }
+
+
+def ratings(o):
+    r = f"{o.data}/ratings"
+    models = {
+        "svd 40": ("svd", {"factors": 40}),
+        "svd defaults": ("svd", {}),
+        "nmf defaults": ("nmf", {}),
+    }
+
+    def after(runner, rows):
+        last = {n: row["last"] for n, row in rows.items()}
+        out = {n: f"rmse {x['rmse']:.4f}" for n, x in last.items() if "rmse" in x}
+        for name, (model, params) in models.items():
+            argv = [runner.akin, "evaluate", "--train", f"{r}/train.akin", "--test"]
+            argv += [f"{r}/test.akin", "--metrics", "rmse", "--bootstrap", "0", "--model", model]
+            argv += [x for k, v in params.items() for x in ("--set", f"{k}={v}")]
+            argv += ["--json", "--quiet", "--threads", str(o.threads)]
+            metrics = run_child(argv, runner.env)[0]["results"][0]["metrics"]
+            out[name] = f"rmse {metrics['rmse']['value']:.4f}"
+        return out
+
+    yield {
+        "name": "ratings-1m",
+        "what": "rating prediction, 800,000 of a million ratings, 20 epochs; error on the rest",
+        "unit": "s",
+        "needs": [f"{r}/train.akin"],
+        "contenders": [
+            akin(name, fit(o, f"{r}/train.akin", model, params), "fit_seconds")
+            for name, (model, params) in models.items()
+        ]
+        + [
+            peer(
+                o,
+                f"Surprise SVD {factors}",
+                "svd_surprise",
+                train=f"{r}/train.npz",
+                test=f"{r}/test.npz",
+                factors=factors,
+                epochs=20,
+            )
+            for factors in (40, 100)
+        ],
+        "after": after,
+    }
+
+
 def recommend(o):
     sets = [("gowalla", f"{o.data}/gowalla/train", None, "")]
     base = f"{o.data}/synth-{o.events}"
@@ -621,6 +695,8 @@ GROUPS = [
     svd,
     factor,
     bayes,
+    bpr,
+    ratings,
     ials,
     objective,
     recommend,

@@ -1,13 +1,9 @@
 /*
  * Steps of stochastic gradient descent on pairs of rows. A step waits for its dot, whose chain and
- * fold take some 40 cycles; steps of different rows overlap in the CPU, so that callers order them
- * by no more than a few of one row in sequence (solve/grid.c). Rows of up to SGD_PANELS panels stay
- * in registers between the dot and the step.
+ * fold take some 40 cycles; steps on different rows overlap in the CPU, so callers put few of one
+ * row in sequence (solve/grid.c).
  */
-enum {
-    SGD_PANELS = W == 16 ? 5 : 0, /* of rows that fit the registers three times */
-    SGD_AHEAD = 6                 /* steps between the prefetch of rows and their use */
-};
+enum { SGD_AHEAD = 6 }; /* steps between the prefetch of rows and their use */
 
 /* The fold of `dot`. */
 INLINE float sgd_fold(vf *acc)
@@ -38,14 +34,12 @@ INLINE float sgd_rating(const struct kern_sgd *s, int64_t k, const int has_floor
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++)
         acc[v] = vf_set(0.0f);
-#pragma GCC unroll 5
     for (int64_t i = 0; i < k; i += KERN_PANEL)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[v] = vf_fma(vf_load(p + i + v * W), vf_load(q + i + v * W), acc[v]);
     float e = target - sgd_fold(acc);
     vf step = vf_set(e);
-#pragma GCC unroll 20
     for (int64_t i = 0; i < k; i += W) {
         vf x = vf_load(p + i), y = vf_load(q + i);
         vf a = vf_mul(step, vf_load(s->rate_p + i)), b = vf_mul(step, vf_load(s->rate_q + i));

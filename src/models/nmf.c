@@ -22,13 +22,13 @@
 enum { PASSES = 200 };
 
 static const akin_param nmf_rows[] = {
-    PARAM_INT(struct rating_params, factors, "16", 1, 4096, "",
+    PARAM_INT(struct rating_params, factors, "32", 1, 4096, "",
               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "length of the user and item vectors"),
     PARAM_INT(struct rating_params, epochs, "30", 1, 10000, "", 0,
               "passes over the ratings; the most, if early stopping ends it"),
-    PARAM_REAL(struct rating_params, learning_rate, "0.02", 1e-6, 10, "",
+    PARAM_REAL(struct rating_params, learning_rate, "0.03", 1e-6, 10, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "size of a step in the first epoch"),
-    PARAM_REAL(struct rating_params, decay, "0.93", 0.1, 1, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct rating_params, decay, "0.95", 0.1, 1, "", AKIN_PARAM_TUNE,
                "the learning rate is multiplied by it after each epoch"),
     PARAM_REAL(struct rating_params, reg, "0.1", 1e-6, 100, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,

@@ -117,8 +117,11 @@ static void epochs_by_definition(void **state)
     akin_ctx *ctx = *state;
     enum { EPOCHS = 3, K = 10 };
     struct dataset *ds = events(ctx);
-    struct fitted f = fitted_new(
-        ctx, ds, "bpr", "{\"epochs\":3,\"factors\":10,\"grid\":3,\"decay\":0.5,\"reg\":0.1}", NULL);
+    struct fitted f =
+        fitted_new(ctx, ds, "bpr",
+                   "{\"epochs\":3,\"factors\":10,\"grid\":3,\"decay\":0.5,\"reg\":0.1,"
+                   "\"learning_rate\":0.05,\"negative_exponent\":0}",
+                   NULL);
     const struct bpr *done = f.m->self;
     struct bpr s = {.params = done->params};
     struct fit_control ctl = {0};
@@ -179,8 +182,9 @@ static void reasons_sum_up(void **state)
     akin_ctx *ctx = *state;
     static const char *const params[] = {
         "{\"epochs\":30,\"factors\":9}",
-        "{\"epochs\":5,\"factors\":9,\"reg\":15}", /* three quarters of a row fade in a step */
-        "{\"epochs\":5,\"factors\":9,\"reg\":20}", /* all of it: only the last one is left */
+        "{\"epochs\":5,\"factors\":9,\"reg\":5}", /* three quarters of a row fade in a step */
+        "{\"epochs\":5,\"factors\":9,\"reg\":10,\"learning_rate\":0.1}", /* all of it: only the last
+                                                                            one is left */
         "{\"epochs\":30,\"factors\":9,\"reg\":0,\"negative_exponent\":1}",
     };
     struct dataset *ds = events(ctx);
