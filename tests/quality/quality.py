@@ -17,20 +17,29 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = os.environ.get("AKIN_PROGRAM", "build/akin")
 DATA = os.environ.get("AKIN_DATA", "")
 
-# set, arguments of evaluate, models
-ML = ["--train", "{data}/ml-latest-small/ratings.csv", "--split", "leave-last:5", "--positive",
-      "value >= 4"]
+# set, arguments of evaluate, models, metrics
+FILMS = ["--train", "{data}/ml-latest-small/ratings.csv", "--items",
+         "{data}/ml-latest-small/movies.csv"]
+ML = [*FILMS, "--split", "leave-last:5", "--positive", "value >= 4"]
+RATINGS = [*FILMS, "--split", "ratio:0.2"]
 GOWALLA = ["--train", "{data}/gowalla/train.txt", "--test", "{data}/gowalla/test.txt", "--format",
            "adjacency"]
 LASTFM = ["--train", "{data}/lastfm-hetrec/user_artists.dat", "--split", "ratio:0.2"]
 CITEULIKE = ["--train", "{data}/citeulike-a/users.dat", "--format", "adjacency", "--lead", "count",
              "--split", "ratio:0.2"]
+RETAILROCKET = ["--train", "{data}/sessions/retailrocket_train.txt", "--test",
+                "{data}/sessions/retailrocket_test.txt", "--format", "sessions",
+                "--exclude-seen=false"]
+RANKING = "popular together itemknn ials userknn p3alpha rp3beta slim ease puresvd gfcf turbocf " \
+          "bspm bpr rules content markov vsknn stan"
+RATING = "slopeone als svd svdpp nmf bmf"
 CASES = [
-    ("ml-latest-small", ML, ["popular", "together", "itemknn", "ials"],
-     "ndcg@10,recall@20,coverage@20"),
-    ("gowalla", GOWALLA, ["popular", "itemknn", "ials"], "recall@20,ndcg@20"),
-    ("lastfm", LASTFM, ["popular", "itemknn", "ials"], "recall@20,ndcg@20"),
-    ("citeulike-a", CITEULIKE, ["popular", "itemknn", "ials"], "recall@20,ndcg@20"),
+    ("ml-latest-small", ML, RANKING, "ndcg@10,recall@20,coverage@20"),
+    ("ml-latest-small ratings", RATINGS, RATING, "rmse,mae"),
+    ("gowalla", GOWALLA, "popular itemknn ials rp3beta", "recall@20,ndcg@20"),
+    ("lastfm", LASTFM, "popular itemknn ials rp3beta slim", "recall@20,ndcg@20"),
+    ("citeulike-a", CITEULIKE, "popular itemknn ials rp3beta", "recall@20,ndcg@20"),
+    ("retailrocket", RETAILROCKET, "markov vsknn stan", "hit@20,mrr@20"),
 ]
 
 
@@ -41,7 +50,7 @@ def measure():
     for name, args, models, metrics in CASES:
         command = [PROGRAM, "evaluate", *[a.format(data=DATA) for a in args], "--metrics", metrics,
                    "--bootstrap", "0", "--json", "--quiet"]
-        for model in models:
+        for model in models.split():
             command += ["--model", model]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:

@@ -62,8 +62,8 @@ static void events_differ(struct bed *b)
 }
 
 /*
- * The training history, given by hand to a stranger, gives the user's own list and scores. (How near
- * the others come, tests/e2e/test_every_model.py says.)
+ * The training history, given by hand to a stranger, gives the user's own list and scores. (How
+ * near the others come, tests/e2e/test_every_model.py says.)
  */
 static void fold_in_equal(struct bed *b, const struct model_class *cls)
 {
