@@ -2,7 +2,7 @@
 #ifndef AKIN_MODELS_ALS_H
 #define AKIN_MODELS_ALS_H
 
-#include "models/rated.h"
+#include "models/rating_rows.h"
 
 struct als_params {
     int64_t factors;

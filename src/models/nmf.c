@@ -14,7 +14,7 @@
  * Cost: an epoch n steps of 6·factors multiply-adds; a row n·k²/2 and k² a pass of coordinates.
  * Not here: biases (svd has them), zeros as observations, divergences other than squares.
  */
-#include "models/rating.h"
+#include "models/rating_sgd.h"
 
 #include <math.h>
 #include <string.h>

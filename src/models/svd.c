@@ -14,7 +14,7 @@
  * (solve/rows.h). Not here: implicit feedback beside the ratings (SVD++), drift over time.
  */
 #include "models/model_impl.h"
-#include "models/rating.h"
+#include "models/rating_sgd.h"
 #include "solve/rows.h"
 
 #include <float.h>

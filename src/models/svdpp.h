@@ -2,7 +2,7 @@
 #ifndef AKIN_MODELS_SVDPP_H
 #define AKIN_MODELS_SVDPP_H
 
-#include "models/rated.h"
+#include "models/rating_rows.h"
 
 struct svdpp_params {
     int64_t factors;

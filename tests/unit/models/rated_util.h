@@ -7,7 +7,7 @@
 #include "../../contract/toy_data.c"
 #include "../../contract/toy_data.h"
 #include "core/rng.h"
-#include "models/rated.h"
+#include "models/rating_rows.h"
 
 enum { BED_MOST = 20000 };
 

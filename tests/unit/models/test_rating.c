@@ -5,7 +5,7 @@
  */
 #include "knn_util.h"
 
-#include "models/rating.h"
+#include "models/rating_sgd.h"
 #include "sgd_golden.h"
 
 static const char *const names[] = {"svd", "nmf"};

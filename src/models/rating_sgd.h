@@ -1,6 +1,6 @@
 /* Models that predict ratings from two tables of factors: what svd and nmf share. */
-#ifndef AKIN_MODELS_RATING_H
-#define AKIN_MODELS_RATING_H
+#ifndef AKIN_MODELS_RATING_SGD_H
+#define AKIN_MODELS_RATING_SGD_H
 
 #include "models/factors.h"
 

@@ -6,7 +6,7 @@
  * Scores rather than vectors are what rank/ gets: a state holds the offset beside the taste, so
  * that cosines of states would say little of who is like whom.
  */
-#include "models/rating.h"
+#include "models/rating_sgd.h"
 
 #include "core/par.h"
 

@@ -3,7 +3,7 @@
  *
  * Cost: see each function. Not here: how factors are found.
  */
-#include "models/rated.h"
+#include "models/rating_rows.h"
 
 #include "models/model_impl.h"
 

@@ -6,8 +6,8 @@
  * so that rank/ needs no more than vectors. An asker is folded in by one exact row of least squares
  * (solve/rows.h) over what she rated.
  */
-#ifndef AKIN_MODELS_RATED_H
-#define AKIN_MODELS_RATED_H
+#ifndef AKIN_MODELS_RATING_ROWS_H
+#define AKIN_MODELS_RATING_ROWS_H
 
 #include "models/model.h"
 #include "solve/rows.h"
