@@ -91,7 +91,8 @@ static akin_status top_cut(struct top *top, akin_error *err)
     akin_status status = AKIN_OK;
     int32_t *kept = NULL;
     int64_t n = 0, size = 0;
-    qsort(top->set, (size_t)top->n, sizeof *top->set, top_order);
+    if (top->n > 1) /* of none there may be no array */
+        qsort(top->set, (size_t)top->n, sizeof *top->set, top_order);
     top->n = top->n < top->limit ? top->n : top->limit;
     for (int64_t i = 0; i < top->n; i++)
         size += top->set[i].n;

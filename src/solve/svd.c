@@ -215,8 +215,9 @@ static akin_status iterate(struct lanczos *s, akin_error *err)
         int64_t keep = (s->k + b->cap) / 2 / P * P;
         bool is_last =
             s->kept == 0 || is_converged(s) || cycle + 1 == CYCLES_MAX || keep + 2 * P > b->cap;
+        int64_t last = (s->k < b->m ? s->k : b->m) - 1;
         log_write(s->ctx, AKIN_LOG_DEBUG, "svd: %d vectors, cycle %d: residual %.3g of value %d",
-                  (int)b->m, cycle + 1, residual(s, s->k < b->m ? s->k - 1 : b->m - 1), (int)s->k);
+                  (int)b->m, cycle + 1, last >= 0 ? residual(s, last) : 0.0, (int)s->k);
         if (is_last)
             break;
         AKIN_TRY(restart(s, keep, err));

@@ -18,10 +18,11 @@ static struct dataset *make(akin_ctx *ctx, const struct row *rows, int64_t n)
     int64_t n_bad = 0;
     assert_int_equal(table_builder_create(ctx, 1, names, types, &b, &err), AKIN_OK);
     for (int32_t i = 0; i < ds->items.n; i++) {
-        char cell[16];
+        char cell[16], name[16];
         int32_t size;
         const char *id = ids_get(&ds->items, i, &size);
-        int number = (int)strtol(id + 1, NULL, 10); /* item 3 has no price */
+        snprintf(name, sizeof name, "%.*s", (int)size, id);
+        int number = (int)strtol(name + 1, NULL, 10); /* item 3 has no price */
         snprintf(cell, sizeof cell, "%d", 10 * (number + 1));
         const char *cells[] = {number == 3 ? NULL : cell};
         const int32_t sizes[] = {(int32_t)strlen(cell)};
