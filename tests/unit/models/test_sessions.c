@@ -147,6 +147,11 @@ static void files_threads_memory(void **state)
             fitted_try(ctx, ds, models[m], "{\"session_gap_seconds\":60}", NULL, &f, &err),
             AKIN_E_INPUT);
         assert_non_null(strstr(err.message, "session_gap_seconds"));
+        if (m < 2) {
+            assert_int_equal(fitted_try(ctx, ds, models[m], "{\"recency_days\":1}", NULL, &f, &err),
+                             AKIN_E_INPUT);
+            assert_non_null(strstr(err.message, "recency_days"));
+        }
         dataset_free(ds);
         ds = fix_dataset(ctx, NULL, 0, 0, NULL);
         f = fitted_new(ctx, ds, models[m], NULL, NULL);
