@@ -130,6 +130,9 @@ static akin_status vsknn_fit(struct model *m, const struct train_view *tv,
     akin_status status = AKIN_OK;
     struct vsknn *self = m->self;
     self->owner = m;
+    if (params_of(m)->recency_days > 0 && tv->ds->time_kind != TIME_UNIX && tv->ds->n_events > 0)
+        AKIN_FAIL(AKIN_E_INPUT, "%s: recency_days needs the times of events; this data has %s",
+                  m->cls->name, tv->ds->time_kind == TIME_NONE ? "none" : "only their order");
     AKIN_TRY(
         sessions_cut(m->ctx, m->cls->name, tv, params_of(m)->session_gap_seconds, &self->s, err));
     AKIN_TRY(make_lists(m->ctx, self, params_of(m)->recent, err));
