@@ -24,7 +24,8 @@ static akin_status factor(const struct kern *kern, int64_t k1, const struct bmf_
     A[k1 * lda + k1] = LAST_PIVOT;
     int pivot = kern->chol(lda, A, lda);
     if (pivot != 0)
-        AKIN_FAIL(AKIN_E_INTERNAL, "bmf: a row of %lld ratings has no finite solution (pivot %d)",
+        AKIN_FAIL(AKIN_E_INTERNAL,
+                  "bmf: a row of %lld ratings has no solution in finite numbers (pivot %d)",
                   (long long)row->n, pivot);
 done:
     return status;
