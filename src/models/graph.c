@@ -59,15 +59,6 @@ static akin_status power_block(void *arg, int64_t block, int worker, akin_error 
     return AKIN_OK;
 }
 
-static bool all_ones(const struct csr *x)
-{
-    int64_t nnz = csr_nnz(x);
-    for (int64_t e = 0; e < nnz; e++)
-        if (x->val[e] < 1.0F || x->val[e] > 1.0F)
-            return false;
-    return true;
-}
-
 static struct csr share(const struct csr *x, bool has_values)
 {
     struct csr out = {x->n_rows, x->n_cols, mem_share(x->ptr), mem_share(x->col),
@@ -146,7 +137,7 @@ akin_status graph_build(const struct train_view *tv, const struct graph_params *
     akin_status status = AKIN_OK;
     akin_ctx *ctx = tv->ctx;
     out->is_binary = p->weighting != 0;
-    bool has_values = !out->is_binary && !all_ones(&tv->by_user);
+    bool has_values = !out->is_binary && !csr_is_binary(&tv->by_user);
     out->by_user = share(&tv->by_user, has_values);
     out->by_item = share(&tv->by_item, has_values);
     AKIN_TRY(graph_damp(ctx, &out->by_user, p->user_damping, &out->user_scale, err));

@@ -10,15 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool all_ones(const struct csr *x)
-{
-    int64_t nnz = csr_nnz(x);
-    for (int64_t e = 0; x->val && e < nnz; e++)
-        if (x->val[e] < 1.0F || x->val[e] > 1.0F)
-            return false;
-    return true;
-}
-
 /* deg^-damping, times idf² for tf-idf and BM25. */
 static akin_status weigh_axes(akin_ctx *ctx, struct similarity *s, akin_error *err)
 {
@@ -203,7 +194,7 @@ akin_status similarity_fit(const struct train_view *tv, const char *name,
     struct similarity *s = out;
     *s = (struct similarity){.spec = *spec};
     const struct similarity_class *k = similarity_class_of(s);
-    s->is_binary = !k->rates && (k->is_binary || spec->is_binary || all_ones(&tv->by_user));
+    s->is_binary = !k->rates && (k->is_binary || spec->is_binary || csr_is_binary(&tv->by_user));
     if (k->rates) {
         AKIN_TRY(take_ratings(tv, name, points, s, err));
     } else {
