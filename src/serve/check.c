@@ -180,7 +180,7 @@ static bool find_route(struct request *r, const char *method)
         status = route_match(r->method, &r->target, &r->arena, &match, &err);
     if (status != AKIN_OK)
         return refuse_error(r, status, &err);
-    if (!match.allowed && r->server->page && r->target.n <= ROUTE_SEGMENTS) {
+    if (!match.route && !match.allowed && r->server->page && r->target.n <= ROUTE_SEGMENTS) {
         /* What is not the interface may be a file of the page. */
         const struct route *last = route_table;
         while (last[1].path)
@@ -198,11 +198,11 @@ static bool find_route(struct request *r, const char *method)
         else if (r->method == METHOD_GET || r->method == METHOD_HEAD)
             match.route = last;
     }
-    if (!match.allowed)
+    if (!match.route && !match.allowed)
         return refuse(r, 404, "path: there is nothing here (see /v1/openapi.json)");
     r->route = match.route;
     r->param = match.param;
-    if (r->method == METHOD_OPTIONS || !r->route)
+    if (!r->route)
         route_allow_text(match.allowed, r->answer.allow, sizeof r->answer.allow);
     if (r->route || r->method == METHOD_OPTIONS)
         return true;

@@ -76,7 +76,7 @@ akin_status target_parse(const char *raw, size_t size, struct arena *arena, stru
 struct match {
     const struct route *route; /* NULL: none */
     const char *param;         /* what stood for {id} or {name} */
-    unsigned allowed;          /* methods of the path: 0 = there is no such path */
+    unsigned allowed;          /* without a route: methods of the path, 0 = there is no such path */
 };
 akin_status route_match(enum method method, const struct target *target, struct arena *arena,
                         struct match *out, akin_error *err);
