@@ -5,7 +5,8 @@
 DIR/synth-EVENTS: ratings of `akin synth` in MovieLens-20M's shape, shuffled and in time order;
 synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and matrices for the peers
 (positives: value >= 4) numbered by id as akin numbers them. DIR/films: a million ratings of `akin
-synth` in MovieLens-1M's shape, all positives. DIR/stars: the same shape, a fifth of them the test, as
+synth` in MovieLens-1M's shape, all positives. DIR/shop: 4 million on 150,000 items, the same.
+DIR/stars: the same shape, a fifth of them the test, as
 csv and for akin. DIR/movielens: ml-latest-small, ratings dealt to train.csv and test.csv.
 DIR/baskets: the sets on which itemset miners are compared. DIR/ratings: a million ratings in
 MovieLens-1M's shape, a fifth of them the test.
@@ -66,16 +67,16 @@ def synth(root, events, akin):
     open(f"{out}/done", "w").close()
 
 
-def films(root, akin):
-    """In MovieLens-1M's shape, every event a positive: what n² and n³ of items cost."""
-    out = f"{root}/films"
+def all_count(root, akin, name, users, items, events):
+    """Synthetic events that all are positives, as a dataset and as a matrix."""
+    out = f"{root}/{name}"
     if os.path.exists(f"{out}/done"):
         return
-    run = [akin, "synth", "--users", "6040", "--items", "3706", "--events", "1000000"]
-    run += ["--seed", "42", "-o", out, "--quiet"]
+    run = [akin, "synth", "--users", users, "--items", items, "--events", events]
+    run = [str(a) for a in run + ["--seed", 42, "-o", out, "--quiet"]]
     subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(
-        [akin, "prepare", f"{out}/ratings.csv", "-o", f"{out}/films.akin", "--quiet"],
+        [akin, "prepare", f"{out}/ratings.csv", "-o", f"{out}/{name}.akin", "--quiet"],
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -89,6 +90,16 @@ def films(root, akin):
         len(i),
     )
     open(f"{out}/done", "w").close()
+
+
+def films(root, akin):
+    """In MovieLens-1M's shape: what n² and n³ of items cost."""
+    all_count(root, akin, "films", 6040, 3706, 1000000)
+
+
+def shop(root, akin):
+    """So many items that n² of them fit nowhere."""
+    all_count(root, akin, "shop", 200000, 150000, 4000000)
 
 
 def stars(root, akin):
@@ -205,6 +216,7 @@ def movielens(root):
 if __name__ == "__main__":
     synth(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     films(sys.argv[1], sys.argv[3])
+    shop(sys.argv[1], sys.argv[3])
     gowalla(sys.argv[1], sys.argv[3])
     baskets(sys.argv[1], sys.argv[3])
     stars(sys.argv[1], sys.argv[3])

@@ -171,6 +171,18 @@ def linear(o):
             peer(o, "irspack", "ease_irspack", matrix=positives, reg=500),
         ],
     }
+    shop, local = f"{o.data}/shop", {"solver": "local"}
+    yield {
+        "name": "ease-local-synth",
+        "what": "ease by neighbourhoods, 150,000 items, 4 M events; the peer finds neighbours only",
+        "unit": "s",
+        "needs": [f"{shop}/shop.akin"],
+        "contenders": [
+            akin(f"local {k}", fit(o, f"{shop}/shop.akin", "ease", dict(local, neighbors=k)), key)
+            for k in (100, 300)
+        ]
+        + [peer(o, "implicit cosine 300", "knn", matrix=f"{shop}/positives.npz", neighbors=300)],
+    }
     same = {"l1": 3, "l2": 299, "keep": 100, "damping": 0}
     yield {
         "name": "slim",

@@ -13,14 +13,16 @@
  * the constraint is slack, else (1 - diagonal) / P_jj. dropout = diagonal = 0 is EASE, diagonal = 0
  * EDLAE, dropout = 0 RLAE, both RDLAE. score(j) = Σ_i x_i b_ij over the asker's items.
  *
- * Cost: fit n³ flops and n²/2 floats for n items (solve/tiles.h); G from its sparse rows. The model
- * keeps the `keep` strongest b of each row (8 bytes each), or P as it is (2 n² bytes), of which a
- * score then reads a row an item of the history. solver=local: ease_local.c. Folding in is that
- * sum. Not done: item features, low rank; a sparse approximate inverse of the whole.
+ * Cost: fit n³ flops and n²/2 floats for n items with events (solve/tiles.h); G from its sparse
+ * rows. The model keeps the `keep` strongest b of each row (8 bytes each), or P as it is (2 n²
+ * bytes), of which a score then reads a row an item of the history. solver=local: ease_local.c.
+ * Folding in is that sum. Not done: item features, low rank.
  */
 #include "models/ease_impl.h"
 #include "models/linear.h"
 #include "models/model_impl.h"
+
+#include <inttypes.h>
 
 static const akin_param ease_rows[] = {
     PARAM_REAL(struct ease_params, reg, "10", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
@@ -56,18 +58,39 @@ static akin_status fold(const struct ease *self, const struct query *q, struct a
                        out, err);
 }
 
+/* An item's number in the tiles, -1 = it had no events. */
+static int32_t place_of(const struct ease *self, int32_t item)
+{
+    int32_t lo = 0, hi = self->n_known;
+    if (!self->known)
+        return item;
+    while (lo < hi) {
+        int32_t mid = lo + (hi - lo) / 2;
+        if (self->known[mid] < item)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < self->n_known && self->known[lo] == item ? lo : -1;
+}
+
 /* The terms x_i·M_ij of all items, then s_j. */
 static akin_status add_whole_rows(const struct ease *self, const struct folded *h, int32_t but,
                                   struct evidence *out, struct arena *scratch, akin_error *err)
 {
-    float *row = arena_alloc(scratch, self->n_items, sizeof *row, err);
+    int32_t n = 0;
+    float *row = arena_alloc(scratch, self->n_known, sizeof *row, err);
     if (!row)
         return AKIN_E_MEMORY;
-    for (int32_t j = 0; j < h->n; j++)
-        tiles_add_row(&self->m, self->owner->ctx->kern, h->item[j], h->x[j], row);
-    for (int32_t i = 0; i < self->n_items && h->n > 0; i++)
-        if (i != but)
-            evidence_add(out, i, row[i] * self->scale[i]);
+    for (int32_t j = 0; j < h->n; j++) {
+        int32_t i = place_of(self, h->item[j]);
+        if (i >= 0)
+            tiles_add_row(&self->m, self->owner->ctx->kern, i, h->x[j], row);
+        n += i >= 0;
+    }
+    for (int32_t i = 0; i < self->n_known && n > 0; i++)
+        if (ease_item(self, i) != but)
+            evidence_add(out, ease_item(self, i), row[i] * self->scale[i]);
     return AKIN_OK;
 }
 
@@ -99,9 +122,12 @@ static akin_status ease_explain(const void *state, const struct query *q, int32_
         *n = neighbors_explain(&self->nb, &h, item, 1, out, max);
         goto done;
     }
-    for (int32_t j = 0; j < h.n; j++) {
-        float term = h.x[j] * tiles_get(&self->m, h.item[j], item) * self->scale[item];
-        *n = reason_put(out, max, *n, h.item[j], term);
+    int32_t target = place_of(self, item);
+    for (int32_t j = 0; j < h.n && target >= 0; j++) {
+        int32_t i = place_of(self, h.item[j]);
+        if (i >= 0)
+            *n = reason_put(out, max, *n, h.item[j],
+                            h.x[j] * tiles_get(&self->m, i, target) * self->scale[target]);
     }
 done:
     return status;
@@ -129,10 +155,37 @@ static akin_status ease_save(const struct model *m, struct container_writer *w, 
     const struct ease *self = m->self;
     if (self->nb.rows.ptr)
         return neighbors_save(w, &self->nb, err);
+    if (self->known)
+        AKIN_TRY(container_add(w, "m.known", CONTAINER_REQUIRED, self->known,
+                               self->n_known * (int64_t)sizeof *self->known, err));
     AKIN_TRY(container_add(w, "m.tiles", CONTAINER_REQUIRED, self->m.at,
-                           tiles_floats(self->n_items) * (int64_t)sizeof(float), err));
+                           tiles_floats(self->n_known) * (int64_t)sizeof(float), err));
     AKIN_TRY(container_add(w, "m.scale", CONTAINER_REQUIRED, self->scale,
-                           self->n_items * (int64_t)sizeof(float), err));
+                           self->n_known * (int64_t)sizeof(float), err));
+done:
+    return status;
+}
+
+/* Absent where all items have events, and in older files. */
+static akin_status load_known(struct ease *self, struct container *c, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const void *data;
+    int64_t n;
+    self->n_known = self->n_items;
+    AKIN_TRY(container_get(c, "m.known", sizeof *self->known, true, &data, &n, err));
+    if (!data)
+        goto done;
+    self->known = data;
+    if (n > self->n_items)
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.known has %" PRId64 " items (at most %d)",
+                  container_path(c), n, self->n_items);
+    self->n_known = (int32_t)n;
+    for (int32_t t = 0; t < n; t++)
+        if (self->known[t] < 0 || self->known[t] >= self->n_items ||
+            (t > 0 && self->known[t] <= self->known[t - 1]))
+            AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.known: %d of %d at %d", container_path(c),
+                      self->known[t], self->n_items, t);
 done:
     return status;
 }
@@ -148,36 +201,45 @@ static akin_status ease_load(struct model *m, struct container *c, akin_error *e
         AKIN_TRY(neighbors_load_signed(c, self->n_items, &self->nb, err));
         goto done;
     }
-    AKIN_TRY(model_load_floats(m->ctx, c, "m.tiles", tiles_floats(self->n_items), &tiles, err));
-    self->m = tiles_view(self->n_items, tiles);
-    AKIN_TRY(model_load_floats(m->ctx, c, "m.scale", self->n_items, &self->scale, err));
+    AKIN_TRY(load_known(self, c, err));
+    AKIN_TRY(model_load_floats(m->ctx, c, "m.tiles", tiles_floats(self->n_known), &tiles, err));
+    self->m = tiles_view(self->n_known, tiles);
+    AKIN_TRY(model_load_floats(m->ctx, c, "m.scale", self->n_known, &self->scale, err));
 done:
     return status;
+}
+
+void ease_free_exact(struct ease *self, akin_ctx *ctx)
+{
+    tiles_free(ctx, &self->m);
+    model_free_array(ctx, self->scale);
+    model_free_array(ctx, self->known);
+    self->scale = NULL;
+    self->known = NULL;
 }
 
 static void ease_destroy(struct model *m)
 {
     struct ease *self = m->self;
     neighbors_free(m, &self->nb);
-    if (m->file) /* else views into it */
-        return;
-    tiles_free(m->ctx, &self->m);
-    model_free_array(m->ctx, self->scale);
+    if (!m->file) /* else views into it */
+        ease_free_exact(self, m->ctx);
 }
 
 static void ease_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
                           double *bytes, double *flops)
 {
     const struct ease_params *p = params;
+    n_items = n_items < nnz ? n_items : nnz; /* those with events */
     double n = (double)n_items;
     struct linear_cost gram = linear_cost(n_users, n_items, nnz);
     *bytes = ease_bytes(p, n_items, 2);
     *flops = n * n * n + gram.flops;
     if (p->solver == EASE_LOCAL) {
         double most = (double)(p->neighbors < n_items ? p->neighbors : n_items);
-        *bytes = gram.bytes + ease_local_bytes(n, most, 2) + 8 * n * most;
+        *bytes = ease_local_bytes(n, (double)nnz, most, gram.pairs, 2);
         *flops =
-            2 * gram.flops + n * (most * most * most / 3 + 3 * most * most) + 8 * most * gram.pairs;
+            3 * gram.flops + n * (most * most * most / 3 + 3 * most * most) + 4 * most * gram.pairs;
     }
 }
 

@@ -3,7 +3,7 @@
 #define AKIN_MODELS_EASE_IMPL_H
 
 #include "models/neighbors.h"
-#include "solve/cooc_rows.h"
+#include "solve/cooc.h"
 #include "solve/tiles.h"
 
 enum ease_solver { EASE_EXACT, EASE_LOCAL };
@@ -23,9 +23,17 @@ struct ease {
     const struct model *owner;
     int32_t n_items;
     struct neighbors nb; /* b, trimmed; ptr NULL = not trimmed */
-    struct tiles m;      /* else M = -P, its diagonal b_jj / s_j, so that b_ij = M_ij·s_j */
-    const float *scale;  /* (n_items) s */
+    /* Else over the items with events alone; others have no weights. */
+    int32_t n_known;
+    const int32_t *known; /* (n_known) these items, ascending; NULL = all */
+    struct tiles m;       /* M = -P, its diagonal b_jj / s_j, so that b_ij = M_ij·s_j */
+    const float *scale;   /* (n_known) s */
 };
+
+static inline int32_t ease_item(const struct ease *self, int64_t at)
+{
+    return self->known ? self->known[at] : (int32_t)at;
+}
 
 struct ease_reg {
     double reg, dropout, diagonal;
@@ -45,15 +53,23 @@ static inline float ease_scale(const struct ease_reg *r, float gamma, double P, 
     return b > r->diagonal ? (float)((1 - r->diagonal) / P) : gamma;
 }
 
+/* E_INPUT: the matrix is singular in float at that item of the model. */
+akin_status ease_refuse(const struct model *owner, int32_t item, akin_error *err);
+
+#define EASE_LEAST_ROOM (1LL << 28)
 /*
  * The closed form of each item over itself and the `most` items that alone would tell it best: row
- * j of out (n, n) has the items that speak for item j. Owned by the caller. *pivot: the item whose
- * matrix is singular in float (E_INPUT). Cost: ease_local.c. Fails: E_MEMORY, E_CANCELLED, E_INPUT.
+ * i of out (n, n) has the items that item i speaks for. Owned by the caller. Rows of the Gram
+ * matrix g may take as much as the weights (8 bytes each), or least_room bytes if that is more; no
+ * bit depends on it. Cost: ease_local.c. Fails: E_MEMORY, E_CANCELLED, E_INPUT.
  */
-akin_status ease_local(akin_ctx *ctx, const struct cooc_rows *G, const struct ease_reg *reg,
-                       int32_t most, struct csr *out, int32_t *pivot, akin_error *err);
-double ease_local_bytes(double n, double most, int workers);
+akin_status ease_local(const struct model *owner, const struct cooc *g, const struct ease_reg *reg,
+                       int32_t most, int64_t least_room, struct csr *out, akin_error *err);
+/* At its peak, with so many pairs of items that meet. */
+double ease_local_bytes(double n, double nnz, double most, double pairs, int workers);
 
+/* Tiles and what goes with them, of a model that owns them. */
+void ease_free_exact(struct ease *self, akin_ctx *ctx);
 akin_status ease_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
                      akin_error *err);
 /* Of an exact fit, everything beside the view, at the peak. */

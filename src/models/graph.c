@@ -59,13 +59,6 @@ static akin_status power_block(void *arg, int64_t block, int worker, akin_error 
     return AKIN_OK;
 }
 
-static struct csr share(const struct csr *x, bool has_values)
-{
-    struct csr out = {x->n_rows, x->n_cols, mem_share(x->ptr), mem_share(x->col),
-                      has_values ? mem_share(x->val) : NULL};
-    return out;
-}
-
 static void scale_by(const float *x, int64_t n, double factor)
 {
     union {
@@ -138,8 +131,8 @@ akin_status graph_build(const struct train_view *tv, const struct graph_params *
     akin_ctx *ctx = tv->ctx;
     out->is_binary = p->weighting != 0;
     bool has_values = !out->is_binary && !csr_is_binary(&tv->by_user);
-    out->by_user = share(&tv->by_user, has_values);
-    out->by_item = share(&tv->by_item, has_values);
+    out->by_user = csr_share(&tv->by_user, has_values);
+    out->by_item = csr_share(&tv->by_item, has_values);
     AKIN_TRY(graph_damp(ctx, &out->by_user, p->user_damping, &out->user_scale, err));
     AKIN_TRY(graph_damp(ctx, &out->by_item, power * p->history_damping, &out->item_in, err));
     AKIN_TRY(graph_damp(ctx, &out->by_item, power * p->target_damping, &out->item_out, err));

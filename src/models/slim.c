@@ -75,7 +75,7 @@ static akin_status slim_fit(struct model *m, const struct train_view *tv,
     self->owner = m;
     AKIN_TRY(
         linear_gram(tv, (enum linear_weighting)p->weighting, p->damping, &g, &user_weight, err));
-    AKIN_TRY(cooc_rows_create(m->ctx, &g, &G, err));
+    AKIN_TRY(cooc_rows_create(m->ctx, &g, false, INT64_MAX, &G, err));
     progress_begin(m->ctx, "slim", m->items.n);
     status = slim_descend(m->ctx, &G, &spec, &by_target, &unfinished, err);
     progress_end(m->ctx);

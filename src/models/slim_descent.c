@@ -18,6 +18,7 @@
 #include "models/slim_descent.h"
 
 #include "core/par.h"
+#include "models/model_impl.h"
 #include "solve/best.h"
 
 #include <math.h>
@@ -45,12 +46,10 @@ struct job {
     akin_ctx *ctx;
     const struct cooc_rows *G;
     const struct slim_spec *spec;
-    struct room *room; /* (workers) */
-    int64_t *at;       /* (n + 1) where a row may put its weights */
-    int32_t *n;        /* (n) */
-    uint8_t *is_done;  /* (n) */
-    int32_t *item;
-    float *value;
+    struct arena arena;    /* of rooms */
+    struct room *room;     /* (workers) */
+    uint8_t *is_done;      /* (n) */
+    struct best_rows rows; /* the weights kept */
 };
 
 /* The best w of one coordinate whose gradient without it is x. */
@@ -168,11 +167,11 @@ static void take_weights(struct job *job, struct room *a, int32_t j, int32_t n_c
     for (int32_t c = 0; c < n_cand; c++)
         if (fabsf(a->w[a->cand[c]]) > 0)
             best_add(&best, best_key(fabsf(a->w[a->cand[c]]), a->cand[c]));
-    int32_t *item = job->item + job->at[j];
-    float *value = job->value + job->at[j];
-    job->n[j] = best_take(&best);
-    best_put(a->keys, job->n[j], item, value);
-    for (int32_t t = 0; t < job->n[j]; t++)
+    int32_t *item = job->rows.item + job->rows.at[j], n = best_take(&best);
+    float *value = job->rows.value + job->rows.at[j];
+    job->rows.n[j] = n;
+    best_put(a->keys, n, item, value);
+    for (int32_t t = 0; t < n; t++)
         value[t] = a->w[item[t]];
     for (int32_t c = 0; c < n_cand; c++)
         a->w[a->cand[c]] = 0;
@@ -214,35 +213,22 @@ static int64_t keys_of(int64_t keep)
     return 2 * (keep > MOST ? keep : MOST);
 }
 
-static akin_status room_init(akin_ctx *ctx, int64_t n, int32_t keep, struct room *a,
+static akin_status room_init(struct arena *arena, int64_t n, int32_t keep, struct room *a,
                              akin_error *err)
 {
     akin_status status = AKIN_OK;
-    MEM_NEW(ctx, a->r, n);
-    MEM_ZERO(ctx, a->w, n);
-    MEM_NEW(ctx, a->place, n);
+    ARENA_NEW(arena, a->r, n);
+    ARENA_NEW(arena, a->w, n);
+    ARENA_NEW(arena, a->place, n);
     memset(a->place, 0xff, (size_t)n * sizeof *a->place);
-    MEM_NEW(ctx, a->cand, n);
-    MEM_NEW(ctx, a->set, MOST);
-    MEM_NEW(ctx, a->square, (int64_t)MOST * MOST);
-    MEM_NEW(ctx, a->own_r, MOST);
-    MEM_NEW(ctx, a->own_w, MOST);
-    MEM_NEW(ctx, a->keys, keys_of(keep));
+    ARENA_NEW(arena, a->cand, n);
+    ARENA_NEW(arena, a->set, MOST);
+    ARENA_NEW(arena, a->square, (int64_t)MOST * MOST);
+    ARENA_NEW(arena, a->own_r, MOST);
+    ARENA_NEW(arena, a->own_w, MOST);
+    ARENA_NEW(arena, a->keys, keys_of(keep));
 done:
     return status;
-}
-
-static void room_free(akin_ctx *ctx, struct room *a)
-{
-    mem_free(ctx, a->r);
-    mem_free(ctx, a->w);
-    mem_free(ctx, a->place);
-    mem_free(ctx, a->cand);
-    mem_free(ctx, a->set);
-    mem_free(ctx, a->square);
-    mem_free(ctx, a->own_r);
-    mem_free(ctx, a->own_w);
-    mem_free(ctx, a->keys);
 }
 
 double slim_descend_bytes(double n, double keep, int workers)
@@ -251,39 +237,41 @@ double slim_descend_bytes(double n, double keep, int workers)
     return workers * (square + 14 * n + 8.0 * (double)keys_of((int64_t)keep)) + 8 * n * keep;
 }
 
+static akin_status descend_start(struct job *job, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct cooc_rows *G = job->G;
+    int workers = par_workers(job->ctx);
+    ARENA_NEW(&job->arena, job->room, workers);
+    for (int w = 0; w < workers; w++)
+        AKIN_TRY(room_init(&job->arena, G->n, job->spec->keep, &job->room[w], err));
+    MEM_ZERO(job->ctx, job->is_done, G->n);
+    AKIN_TRY(best_rows_init(job->ctx, G->n, &job->rows, err));
+    for (int64_t j = 0; j < G->n; j++) {
+        int64_t most = job->spec->is_signed ? G->n : cooc_rows_size(G, j);
+        job->rows.at[j + 1] = most < job->spec->keep ? most : job->spec->keep;
+    }
+    AKIN_TRY(best_rows_room(job->ctx, &job->rows, err));
+done:
+    return status;
+}
+
 akin_status slim_descend(akin_ctx *ctx, const struct cooc_rows *G, const struct slim_spec *spec,
                          struct csr *out, int64_t *unfinished, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int workers = par_workers(ctx);
     struct job job = {.ctx = ctx, .G = G, .spec = spec};
     *out = (struct csr){0};
     *unfinished = 0;
-    MEM_ZERO(ctx, job.room, workers);
-    for (int w = 0; w < workers; w++)
-        AKIN_TRY(room_init(ctx, G->n, spec->keep, &job.room[w], err));
-    MEM_NEW(ctx, job.at, G->n + 1);
-    MEM_NEW(ctx, job.n, G->n);
-    MEM_ZERO(ctx, job.is_done, G->n);
-    job.at[0] = 0;
-    for (int64_t j = 0; j < G->n; j++) {
-        int64_t most = spec->is_signed ? G->n : cooc_rows_size(G, j);
-        job.at[j + 1] = job.at[j] + (most < spec->keep ? most : spec->keep);
-    }
-    MEM_NEW(ctx, job.item, job.at[G->n]);
-    MEM_NEW(ctx, job.value, job.at[G->n]);
+    arena_init(&job.arena, ctx);
+    AKIN_TRY(descend_start(&job, err));
     AKIN_TRY(par_for(ctx, par_blocks(G->n, ITEMS), descend_block, &job, err));
     for (int64_t j = 0; j < G->n; j++)
         *unfinished += !job.is_done[j];
-    AKIN_TRY(best_close(ctx, G->n, G->n, job.at, job.n, &job.item, &job.value, out, err));
+    AKIN_TRY(best_rows_close(ctx, &job.rows, G->n, out, err));
 done:
-    for (int w = 0; job.room && w < workers; w++)
-        room_free(ctx, &job.room[w]);
-    mem_free(ctx, job.room);
-    mem_free(ctx, job.at);
-    mem_free(ctx, job.n);
+    arena_free(&job.arena);
     mem_free(ctx, job.is_done);
-    mem_free(ctx, job.item);
-    mem_free(ctx, job.value);
+    best_rows_free(ctx, &job.rows);
     return status;
 }

@@ -147,32 +147,58 @@ static akin_status cut(akin_ctx *ctx, void **p, int64_t n, int64_t size, akin_er
     return AKIN_OK;
 }
 
-akin_status best_close(akin_ctx *ctx, int64_t n_rows, int64_t n_cols, const int64_t *at,
-                       const int32_t *n, int32_t **item, float **value, struct csr *out,
-                       akin_error *err)
+/* ---- Rows apart ---------------------------------------------------------------------------- */
+
+akin_status best_rows_init(akin_ctx *ctx, int64_t n_rows, struct best_rows *r, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    void *items = *item, *values = *value;
-    *out = (struct csr){.n_rows = n_rows, .n_cols = n_cols};
-    MEM_NEW(ctx, out->ptr, n_rows + 1);
-    out->ptr[0] = 0;
-    for (int64_t i = 0; i < n_rows; i++) {
-        int64_t to = out->ptr[i];
-        memmove(*item + to, *item + at[i], (size_t)n[i] * sizeof **item);
-        memmove(*value + to, *value + at[i], (size_t)n[i] * sizeof **value);
-        out->ptr[i + 1] = to + n[i];
-    }
-    AKIN_TRY(cut(ctx, &items, out->ptr[n_rows], (int64_t)sizeof **item, err));
-    *item = items;
-    AKIN_TRY(cut(ctx, &values, out->ptr[n_rows], (int64_t)sizeof **value, err));
-    out->col = items;
-    out->val = values;
-    *item = NULL;
-    *value = NULL;
+    *r = (struct best_rows){.n_rows = n_rows};
+    MEM_ZERO(ctx, r->at, n_rows + 1);
+    MEM_ZERO(ctx, r->n, n_rows);
 done:
-    if (status != AKIN_OK) {
-        mem_free(ctx, out->ptr);
-        *out = (struct csr){0};
-    }
     return status;
+}
+
+akin_status best_rows_room(akin_ctx *ctx, struct best_rows *r, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    for (int64_t i = 0; i < r->n_rows; i++)
+        r->at[i + 1] += r->at[i];
+    MEM_NEW(ctx, r->item, r->at[r->n_rows]);
+    MEM_NEW(ctx, r->value, r->at[r->n_rows]);
+done:
+    return status;
+}
+
+akin_status best_rows_close(akin_ctx *ctx, struct best_rows *r, int64_t n_cols, struct csr *out,
+                            akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    void *items = r->item, *values = r->value;
+    int64_t to = 0;
+    for (int64_t i = 0; i < r->n_rows; i++) {
+        memmove(r->item + to, r->item + r->at[i], (size_t)r->n[i] * sizeof *r->item);
+        memmove(r->value + to, r->value + r->at[i], (size_t)r->n[i] * sizeof *r->value);
+        r->at[i] = to;
+        to += r->n[i];
+    }
+    r->at[r->n_rows] = to;
+    AKIN_TRY(cut(ctx, &items, to, (int64_t)sizeof *r->item, err));
+    r->item = items;
+    AKIN_TRY(cut(ctx, &values, to, (int64_t)sizeof *r->value, err));
+    *out = (struct csr){r->n_rows, n_cols, r->at, items, values};
+    r->at = NULL;
+    r->item = NULL;
+    r->value = NULL;
+done:
+    return status;
+}
+
+void best_rows_free(akin_ctx *ctx, struct best_rows *r)
+{
+    mem_free(ctx, r->at);
+    mem_free(ctx, r->n);
+    mem_free(ctx, r->item);
+    mem_free(ctx, r->value);
+    *r = (struct best_rows){0};
 }

@@ -60,11 +60,22 @@ void best_put(uint64_t *keys, int32_t n, int32_t *item, float *value);
 void best_list(uint64_t *keys, int32_t n, int32_t *item, float *value);
 
 /*
- * Rows of n[i] items and values that lie at at[i], apart, become a CSR; *item and *value go to it.
- * Owned by the caller; on failure *item and *value stay the caller's.
+ * Rows that are written apart, in any order and by any worker, each with room for the most it may
+ * get, and become a CSR at the end. Row i has n[i] items at item + at[i], values beside them.
  */
-akin_status best_close(akin_ctx *ctx, int64_t n_rows, int64_t n_cols, const int64_t *at,
-                       const int32_t *n, int32_t **item, float **value, struct csr *out,
-                       akin_error *err);
+struct best_rows {
+    int64_t n_rows;
+    int64_t *at; /* (n_rows + 1) */
+    int32_t *n;  /* (n_rows) */
+    int32_t *item;
+    float *value;
+};
+/* All rows empty; at[i + 1] takes the most that row i may get, then best_rows_room makes room. */
+akin_status best_rows_init(akin_ctx *ctx, int64_t n_rows, struct best_rows *r, akin_error *err);
+akin_status best_rows_room(akin_ctx *ctx, struct best_rows *r, akin_error *err);
+/* out (n_rows, n_cols) takes over what r holds; owned by the caller. */
+akin_status best_rows_close(akin_ctx *ctx, struct best_rows *r, int64_t n_cols, struct csr *out,
+                            akin_error *err);
+void best_rows_free(akin_ctx *ctx, struct best_rows *r);
 
 #endif

@@ -18,8 +18,9 @@ static akin_status size_row(void *arg, const struct cooc_row *row, int worker, a
     int64_t n = 0;
     for (int32_t t = 0; t < row->n; t++)
         n += is_shared(row, t);
-    bool is_whole = n >= r->n / WHOLE_SHARE;
-    r->at[row->item + 1] = is_whole ? r->n : n;
+    int64_t width = cooc_rows_width(r, row->item);
+    bool is_whole = n == width || n >= width / WHOLE_SHARE;
+    r->at[row->item + 1] = is_whole ? width : n;
     r->lat[row->item + 1] = is_whole ? 0 : n;
     return AKIN_OK;
 }
@@ -30,11 +31,11 @@ static akin_status fill_row(void *arg, const struct cooc_row *row, int worker, a
     (void)err;
     struct cooc_rows *r = arg;
     float *value = r->value + r->at[row->item];
-    bool is_whole = cooc_rows_size(r, row->item) == r->n;
+    bool is_whole = !cooc_rows_items(r, row->item);
     int32_t *item = r->item + r->lat[row->item];
     int64_t n = 0;
     if (is_whole)
-        memset(value, 0, (size_t)r->n * sizeof *value);
+        memset(value, 0, (size_t)cooc_rows_width(r, row->item) * sizeof *value);
     for (int32_t t = 0; t < row->n; t++) {
         if (!is_shared(row, t))
             continue;
@@ -52,22 +53,26 @@ static akin_status fill_row(void *arg, const struct cooc_row *row, int worker, a
     return AKIN_OK;
 }
 
-akin_status cooc_rows_create(akin_ctx *ctx, const struct cooc *g, struct cooc_rows *out,
-                             akin_error *err)
+akin_status cooc_rows_create(akin_ctx *ctx, const struct cooc *g, bool is_lower, int64_t most_bytes,
+                             struct cooc_rows *out, akin_error *err)
 {
+    akin_status (*const visit)(akin_ctx *, const struct cooc *, cooc_visit_fn, void *,
+                               akin_error *) = is_lower ? cooc_visit_lower : cooc_visit;
     akin_status status = AKIN_OK;
-    *out = (struct cooc_rows){.n = g->by_user->n_cols};
+    *out = (struct cooc_rows){.n = g->by_user->n_cols, .is_lower = is_lower};
     MEM_ZERO(ctx, out->at, out->n + 1);
     MEM_ZERO(ctx, out->lat, out->n + 1);
     MEM_ZERO(ctx, out->own, out->n);
-    AKIN_TRY(cooc_visit(ctx, g, size_row, out, err));
+    AKIN_TRY(visit(ctx, g, size_row, out, err));
     for (int64_t i = 0; i < out->n; i++) {
         out->at[i + 1] += out->at[i];
         out->lat[i + 1] += out->lat[i];
     }
+    if (cooc_rows_bytes(out) > most_bytes)
+        goto done;
     MEM_NEW(ctx, out->value, out->at[out->n]);
     MEM_NEW(ctx, out->item, out->lat[out->n]);
-    AKIN_TRY(cooc_visit(ctx, g, fill_row, out, err));
+    AKIN_TRY(visit(ctx, g, fill_row, out, err));
 done:
     if (status != AKIN_OK)
         cooc_rows_free(ctx, out);
@@ -95,13 +100,13 @@ void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, i
 {
     const int32_t *items = cooc_rows_items(r, i);
     const float *value = r->value + r->at[i];
+    int64_t n = cooc_rows_size(r, i);
     if (!items) {
         for (int64_t t = 0; t < n_pick; t++)
-            out[t] = value[pick[t]];
+            out[t] = pick[t] < n ? value[pick[t]] : 0;
         return;
     }
     memset(out, 0, (size_t)n_pick * sizeof *out);
-    int64_t n = cooc_rows_size(r, i);
     for (int64_t t = 0; t < n; t++)
         if (place[items[t]] >= 0)
             out[place[items[t]]] = value[t];

@@ -10,28 +10,42 @@
 
 struct cooc_rows {
     int64_t n;
-    int64_t *at;  /* (n + 1) first value of a row, owned; a row of n values is a whole one */
-    int64_t *lat; /* (n + 1) first item of a listed row */
-    float *value;
+    bool is_lower; /* rows end at their own item */
+    int64_t *at;   /* (n + 1) first value of a row, owned; as many as it is wide = a whole one */
+    int64_t *lat;  /* (n + 1) first item of a listed row */
+    float *value;  /* NULL = not filled */
     int32_t *item; /* of listed rows, in no order */
     float *own;    /* (n) the diagonal */
 };
 
-/* kind COOC_COUNT or COOC_SUM. Cost: the products twice; 4 to 8 bytes a pair of items that meet. */
-akin_status cooc_rows_create(akin_ctx *ctx, const struct cooc *g, struct cooc_rows *out,
-                             akin_error *err);
+/*
+ * kind COOC_COUNT or COOC_SUM; is_lower: half of each row, where symmetry does the rest. Rows that
+ * would take more than most_bytes are sized but not filled. Cost: the products twice; 4 to 8 bytes
+ * a pair of items that meet.
+ */
+akin_status cooc_rows_create(akin_ctx *ctx, const struct cooc *g, bool is_lower, int64_t most_bytes,
+                             struct cooc_rows *out, akin_error *err);
 void cooc_rows_free(akin_ctx *ctx, struct cooc_rows *r);
 
 static inline int64_t cooc_rows_size(const struct cooc_rows *r, int64_t i)
 {
     return r->at[i + 1] - r->at[i];
 }
+static inline int64_t cooc_rows_width(const struct cooc_rows *r, int64_t i)
+{
+    return r->is_lower ? i + 1 : r->n;
+}
+/* What values and items take, or would. */
+static inline int64_t cooc_rows_bytes(const struct cooc_rows *r)
+{
+    return 4 * (r->at[r->n] + r->lat[r->n]);
+}
 /* Items of row i; NULL = all of them. */
 static inline const int32_t *cooc_rows_items(const struct cooc_rows *r, int64_t i)
 {
-    return cooc_rows_size(r, i) == r->n ? NULL : r->item + r->lat[i];
+    return cooc_rows_size(r, i) == cooc_rows_width(r, i) ? NULL : r->item + r->lat[i];
 }
-/* y (n) += w · row i */
+/* y (width) += w · row i */
 static inline void cooc_rows_add(const struct cooc_rows *r, const struct kern *kern, int64_t i,
                                  float w, float *y)
 {
@@ -39,11 +53,11 @@ static inline void cooc_rows_add(const struct cooc_rows *r, const struct kern *k
     if (items)
         kern->scatter(w, items, r->value + r->at[i], cooc_rows_size(r, i), y);
     else
-        kern->axpy(w, r->value + r->at[i], y, r->n);
+        kern->axpy(w, r->value + r->at[i], y, cooc_rows_width(r, i));
 }
 /*
- * out[t] = element (i, pick[t]), t < n_pick <= 32767. place (n) says where an item is in pick, -1 =
- * not there (cooc_rows_place), so that a listed row is read once.
+ * out[t] = element (i, pick[t]), t < n_pick <= 32767, or 0 past the end of the row. place (n) says
+ * where an item is in pick, -1 = not there (cooc_rows_place), so that a listed row is read once.
  */
 void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, int64_t n_pick,
                     const int16_t *place, float *out);

@@ -37,12 +37,10 @@ struct top_job {
     int32_t k;
     cooc_measure_fn measure;
     const void *arg;
-    float **value;     /* (workers, n_items) */
-    uint64_t **keys;   /* (workers, 2·k) */
-    const int64_t *at; /* (n_items + 1) where a row may put its neighbours */
-    int32_t *n;        /* (n_items) */
-    int32_t *item;
-    float *out;
+    int64_t n_items;
+    float *value;   /* (workers, n_items) */
+    uint64_t *keys; /* (workers, 2·k) */
+    struct best_rows rows;
 };
 
 /*
@@ -93,13 +91,14 @@ static akin_status top_row(void *arg, const struct cooc_row *row, int worker, ak
 {
     (void)err;
     struct top_job *job = arg;
-    float *value = job->value[worker];
-    uint64_t *keys = job->keys[worker];
+    float *value = job->value + worker * job->n_items;
+    uint64_t *keys = job->keys + 2 * (int64_t)job->k * worker;
+    int64_t at = job->rows.at[row->item];
     job->measure(job->arg, row, value);
     int32_t hits[SCAN];
     int32_t n = row_best(job->ctx, row, value, keys, job->k, hits);
-    best_put(keys, n, job->item + job->at[row->item], job->out + job->at[row->item]);
-    job->n[row->item] = n;
+    best_put(keys, n, job->rows.item + at, job->rows.value + at);
+    job->rows.n[row->item] = n;
     return AKIN_OK;
 }
 
@@ -110,43 +109,24 @@ akin_status cooc_top(akin_ctx *ctx, const struct cooc *g, int32_t k, cooc_measur
     int64_t n_items = g->by_user->n_cols;
     int workers = par_workers(ctx);
     k = k < n_items ? k : (int32_t)n_items;
-    struct top_job job = {.ctx = ctx, .k = k, .measure = measure, .arg = arg};
-    int64_t *work = NULL, *at = NULL;
+    struct top_job job = {.ctx = ctx, .k = k, .measure = measure, .arg = arg, .n_items = n_items};
+    int64_t *work = NULL;
     memset(out, 0, sizeof *out);
     MEM_NEW(ctx, work, n_items);
-    MEM_NEW(ctx, at, n_items + 1);
-    MEM_ZERO(ctx, job.value, workers);
-    MEM_ZERO(ctx, job.keys, workers);
+    MEM_NEW(ctx, job.value, workers * n_items);
+    MEM_NEW(ctx, job.keys, 2 * (int64_t)k * workers);
+    AKIN_TRY(best_rows_init(ctx, n_items, &job.rows, err));
     AKIN_TRY(cooc_work(ctx, g, work, err));
-    at[0] = 0;
     for (int64_t i = 0; i < n_items; i++)
-        at[i + 1] = at[i] + (work[i] < k ? work[i] : k);
-    job.at = at;
-    for (int w = 0; w < workers; w++) {
-        MEM_NEW(ctx, job.value[w], n_items);
-        MEM_NEW(ctx, job.keys[w], 2 * (int64_t)k);
-    }
-    MEM_NEW(ctx, job.n, n_items);
-    MEM_NEW(ctx, job.item, at[n_items]);
-    MEM_NEW(ctx, job.out, at[n_items]);
+        job.rows.at[i + 1] = work[i] < k ? work[i] : k;
+    AKIN_TRY(best_rows_room(ctx, &job.rows, err));
     AKIN_TRY(cooc_visit_work(ctx, g, work, top_row, &job, err));
-    AKIN_TRY(best_close(ctx, n_items, n_items, at, job.n, &job.item, &job.out, out, err));
+    AKIN_TRY(best_rows_close(ctx, &job.rows, n_items, out, err));
 done:
-    for (int w = 0; w < workers; w++) {
-        if (job.value)
-            mem_free(ctx, job.value[w]);
-        if (job.keys)
-            mem_free(ctx, job.keys[w]);
-    }
     mem_free(ctx, job.value);
     mem_free(ctx, job.keys);
-    mem_free(ctx, job.n);
-    mem_free(ctx, job.item);
-    mem_free(ctx, job.out);
     mem_free(ctx, work);
-    mem_free(ctx, at);
-    if (status != AKIN_OK)
-        csr_free(ctx, out);
+    best_rows_free(ctx, &job.rows);
     return status;
 }
 
@@ -154,7 +134,7 @@ done:
 
 struct gram_job {
     struct csr *out;
-    uint64_t **keys; /* (workers, n_items) NULL in the pass that counts */
+    uint64_t *keys; /* (workers, n_items) NULL in the pass that counts */
 };
 
 static bool is_shared(const struct cooc_row *row, int32_t t)
@@ -178,7 +158,7 @@ static akin_status gram_row(void *arg, const struct cooc_row *row, int worker, a
 {
     (void)err;
     struct gram_job *job = arg;
-    uint64_t *keys = job->keys[worker];
+    uint64_t *keys = job->keys + worker * job->out->n_cols;
     int64_t at = job->out->ptr[row->item];
     int32_t n = 0;
     for (int32_t t = 0; t < row->n; t++)
@@ -192,7 +172,6 @@ akin_status cooc_gram(akin_ctx *ctx, const struct cooc *g, struct csr *out, akin
 {
     akin_status status = AKIN_OK;
     int64_t n_items = g->by_user->n_cols;
-    int workers = par_workers(ctx);
     struct gram_job job = {.out = out};
     memset(out, 0, sizeof *out);
     out->n_rows = out->n_cols = n_items;
@@ -202,13 +181,9 @@ akin_status cooc_gram(akin_ctx *ctx, const struct cooc *g, struct csr *out, akin
         out->ptr[i + 1] += out->ptr[i];
     MEM_NEW(ctx, out->col, out->ptr[n_items]);
     MEM_NEW(ctx, out->val, out->ptr[n_items]);
-    MEM_ZERO(ctx, job.keys, workers);
-    for (int w = 0; w < workers; w++)
-        MEM_NEW(ctx, job.keys[w], n_items);
+    MEM_NEW(ctx, job.keys, par_workers(ctx) * n_items);
     AKIN_TRY(cooc_visit(ctx, g, gram_row, &job, err));
 done:
-    for (int w = 0; job.keys && w < workers; w++)
-        mem_free(ctx, job.keys[w]);
     mem_free(ctx, job.keys);
     if (status != AKIN_OK)
         csr_free(ctx, out);

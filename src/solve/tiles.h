@@ -40,14 +40,23 @@ static inline struct tiles tiles_view(int64_t n, const float *at)
     return t;
 }
 
+/* Where tile (I, J) begins, in floats. */
+static inline int64_t tiles_place(const struct tiles *t, int64_t I, int64_t J)
+{
+    return (I * (I + 1) / 2 + J) * t->size * t->size;
+}
 static inline float *tiles_tile(const struct tiles *t, int64_t I, int64_t J)
 {
-    return t->at + (I * (I + 1) / 2 + J) * t->size * t->size;
+    return t->at + tiles_place(t, I, J);
 }
 /* Element (i, j) with j <= i; other ways round only within a tile on the diagonal. */
+static inline int64_t tiles_cell_place(const struct tiles *t, int64_t i, int64_t j)
+{
+    return tiles_place(t, i / t->size, j / t->size) + i % t->size * t->size + j % t->size;
+}
 static inline float *tiles_cell(const struct tiles *t, int64_t i, int64_t j)
 {
-    return tiles_tile(t, i / t->size, j / t->size) + i % t->size * t->size + j % t->size;
+    return t->at + tiles_cell_place(t, i, j);
 }
 static inline float tiles_get(const struct tiles *t, int64_t i, int64_t j)
 {

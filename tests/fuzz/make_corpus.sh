@@ -65,6 +65,7 @@ model rp3beta all.akin rp3beta keep=target
 model slopeone all.akin slopeone
 model ease plain.akin ease keep=2
 model ease-tiles all.akin ease keep=0 diagonal=0.2
+model ease-known all.akin ease keep=0 'positive=value >= 3'
 model ease-local plain.akin ease solver=local neighbors=2
 model slim plain.akin slim l1=0.01 l2=1
 model slim-negative all.akin slim l1=0.01 l2=1 negative=true

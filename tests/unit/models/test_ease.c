@@ -129,6 +129,70 @@ static void refuses_early(void **state)
     knn_ctx_done(ctx);
 }
 
+/*
+ * Items without a positive get nothing and give nothing, and the others have the weights that they
+ * have where nobody heard of these items, bit for bit. Items "i0".."i39"; those with odd numbers
+ * are rated too low to count. without: leaves these out.
+ */
+static struct dataset *half_liked(akin_ctx *ctx, bool without)
+{
+    enum { N = 700, USERS = 50, ITEMS = 40 };
+    static struct row rows[N];
+    static char names[USERS + ITEMS][8];
+    struct rng rng = rng_make(31, RNG_TEST, 0);
+    int n = 0;
+    for (int t = 0; t < USERS + ITEMS; t++)
+        snprintf(names[t], sizeof names[0], "%c%d", t < USERS ? 'u' : 'i', t % USERS);
+    for (int r = 0; r < N; r++) {
+        int user = (int)rng_below(&rng, USERS), item = (int)rng_below(&rng, ITEMS);
+        if (item % 2 == 0 || !without)
+            rows[n++] = (struct row){names[user], names[USERS + item], item % 2 ? 2 : 5, r, 0};
+    }
+    return fix_dataset(ctx, rows, n, FIX_VALUES | FIX_TIMES, NULL);
+}
+
+static void items_without_events(void **state)
+{
+    akin_ctx *ctx = *state;
+    static const struct feedback_params liked = {.positive = "value >= 4"};
+    static const char *const how[] = {"{\"keep\":0,\"diagonal\":0.2}", "{\"keep\":7}",
+                                      "{\"solver\":\"local\",\"neighbors\":9,\"diagonal\":0.2}"};
+    struct dataset *all = half_liked(ctx, false), *known = half_liked(ctx, true);
+    assert_int_equal(known->items.n * 2, all->items.n);
+    for (size_t h = 0; h < sizeof how / sizeof how[0]; h++) {
+        struct fitted f = fitted_new(ctx, all, "ease", how[h], &liked);
+        struct fitted want = fitted_new(ctx, known, "ease", how[h], &liked);
+        double *B = linear_weights(&f), *W = linear_weights(&want);
+        int n = all->items.n, n_known = known->items.n;
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++) {
+                int32_t size, from, to;
+                const char *id = ids_get(&all->items, i, &size);
+                from = ids_find(&known->items, id, (size_t)size);
+                id = ids_get(&all->items, j, &size);
+                to = ids_find(&known->items, id, (size_t)size);
+                bool is_due = from >= 0 && to >= 0;
+                assert_true(B[i * n + j] == (is_due ? W[from * n_known + to] : 0));
+            }
+        for (int32_t u = 0; u < f.m->users.n; u += 9) { /* no score, rather than 0 */
+            struct query q = model_query_user(f.m, u);
+            float *s = fitted_scores(&f, &q);
+            for (int32_t i = 0; i < n; i++)
+                if (f.m->item_count[i] == 0)
+                    assert_true(isinf(s[i]));
+            free(s);
+        }
+        check_scores(&f);
+        assert_saves(&f);
+        free(B);
+        free(W);
+        fitted_free(&f);
+        fitted_free(&want);
+    }
+    dataset_free(all);
+    dataset_free(known);
+}
+
 static void bad_files(void **state)
 {
     akin_ctx *ctx = *state;
@@ -138,6 +202,17 @@ static void bad_files(void **state)
     s[1].bytes = scale;
     s[0].size = 1020;
     assert_refuses(ctx, "ease", "{\"keep\":0}", 2, s, "m.tiles");
+    s[0].size = sizeof tiles;
+    static int32_t known[4] = {0, 2, 1, 3};
+    static const struct {
+        int32_t n_items, n_known;
+    } cases[] = {{2, 3}, {2, 2}, {4, 3}, {4, 1}}; /* too many, outside, down, scale too long */
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        struct section with[] = {
+            {"m.known", known, cases[k].n_known * (int64_t)sizeof known[0]}, s[0], s[1], {0}};
+        assert_refuses(ctx, "ease", "{\"keep\":0}", cases[k].n_items, with,
+                       k == 3 ? "m.scale" : "m.known");
+    }
     static int64_t ptr[3] = {0, 1, 1};
     static int32_t item[1] = {1};
     static float sim[1] = {0};
@@ -164,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(equals_numpy, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_the_strongest, setup, teardown),
         cmocka_unit_test_setup_teardown(files_threads_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(items_without_events, setup, teardown),
         cmocka_unit_test(refuses_early),
         cmocka_unit_test_setup_teardown(bad_files, setup, teardown),
     };

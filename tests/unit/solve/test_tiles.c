@@ -122,10 +122,33 @@ static void says_what_is_wrong(void **state)
     atomic_store(&ctx->cancelled, 0);
     tiles_free(ctx, &t);
     free(A);
-    /* half a square and half a row of tiles; no 32-bit index anywhere */
-    assert_true(tiles_floats(40981) < (int64_t)(1.05 * 40981.0 * 40981.0 / 2));
-    assert_true(tiles_floats(100000) > INT32_MAX);
     solve_ctx_done(ctx);
+}
+
+/* Every tile right behind the one before, the last cell inside, and nothing wraps, without a byte
+ * of memory: above 46,340 rows half a square has more floats than 31 bits count. */
+static void places_are_64_bits(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {40981, 46340, 46341, 65536, 92682, 250000, 3000000, INT32_MAX};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        struct tiles t = tiles_shape(sizes[s]);
+        int64_t tile = t.size * t.size, last = t.side - 1, n = t.n;
+        assert_true(t.side * t.size >= n && last * t.size < n);
+        const int64_t rows[] = {0, 1, last / 2, last - 1};
+        for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+            int64_t I = rows[r];
+            assert_true(tiles_place(&t, I + 1, 0) == tiles_place(&t, I, I) + tile);
+            assert_true(tiles_place(&t, I + 1, I + 1) == tiles_place(&t, I + 1, I) + tile);
+        }
+        assert_true(tiles_floats(n) == tiles_place(&t, last, last) + tile);
+        assert_true(tiles_cell_place(&t, n - 1, n - 1) < tiles_floats(n));
+        assert_true(tiles_cell_place(&t, n - 1, n - 1) == tiles_cell_place(&t, n - 1, n - 2) + 1);
+        double half = (double)n * (double)n / 2;
+        assert_true((double)tiles_floats(n) >= half && (double)tiles_floats(n) <= 1.05 * half);
+        assert_true(n <= 65536 || tiles_cell_place(&t, n - 1, 0) > INT32_MAX);
+        assert_true(tiles_sweep_bytes(n, 2) > 0);
+    }
 }
 
 int main(void)
@@ -134,6 +157,7 @@ int main(void)
         cmocka_unit_test(is_the_inverse),
         cmocka_unit_test(same_bits),
         cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(places_are_64_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
