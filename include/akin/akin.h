@@ -240,7 +240,7 @@ AKIN_API int64_t akin_dataset_items(const akin_dataset *ds);
 AKIN_API int64_t akin_dataset_events(const akin_dataset *ds);
 
 /*
- * Splits by time, ratio, leave-last:N, users:F or kfold:K (fold 0..K-1).
+ * Splits by time, ratio, leave-last:N, users:F, sessions:F or kfold:K (fold 0..K-1).
  *   by        "time:0.2", "leave-last:1", …
  *   train, test   receive new datasets
  * Cost: O(events). Fails: E_ARG, E_MEMORY. Threads: the context's. Since: 0.1

@@ -51,6 +51,7 @@ struct split_op_params {
     const char *data;
     const char *by;
     int64_t fold;
+    int64_t given;
     const char *output;
     const char *test_out;
 };
@@ -58,8 +59,10 @@ static const akin_param split_op_rows[] = {
     PARAM_TEXT(struct split_op_params, data, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
                "dataset file or any SOURCE"),
     PARAM_TEXT(struct split_op_params, by, "time:0.2", 0,
-               "time:SHARE, ratio:SHARE, leave-last:N, users:SHARE or kfold:K"),
+               "time:SHARE, ratio:SHARE, leave-last:N, users:SHARE, sessions:SHARE or kfold:K"),
     PARAM_INT(struct split_op_params, fold, "0", 0, 1e6, "", 0, "which fold of kfold is the test"),
+    PARAM_INT(struct split_op_params, given, "1", 1, SPLIT_GIVEN_MAX, "events", 0,
+              "sessions: events of a session that are given before the first is asked for"),
     PARAM_TEXT(struct split_op_params, output, NULL, AKIN_PARAM_REQUIRED,
                "train dataset to write; short: -o"),
     PARAM_TEXT(struct split_op_params, test_out, NULL, AKIN_PARAM_REQUIRED,
@@ -76,6 +79,7 @@ static akin_status split_run(struct op_call *call, json_t **result, akin_error *
     AKIN_TRY(op_parse(call, 0, &p, err));
     AKIN_TRY(split_parse(p.by, &spec, err));
     spec.fold = p.fold;
+    spec.given = p.given;
     AKIN_TRY(op_open_dataset(call, 1, p.data, &ds, err));
     AKIN_TRY(dataset_split(ds, &spec, &train, &test, err));
     AKIN_TRY(dataset_save(train, p.output, err));
@@ -95,7 +99,8 @@ done:
 const struct op op_split = {
     {"split",
      "split a dataset into train and test",
-     "akin split data.akin --by time:0.2 -o train.akin --test-out test.akin",
+     "akin split data.akin --by time:0.2 -o train.akin --test-out test.akin\n"
+     "akin split sessions.akin --by sessions:0.05 -o train.akin --test-out test.akin",
      {{"Options", split_op_rows}, OP_GROUP_SOURCE},
      2},
     split_run,

@@ -39,7 +39,7 @@ static const akin_param evaluate_rows[] = {
     PARAM_TEXT(struct evaluate_params, test, NULL, 0, "held-out data; without it --split is used"),
     PARAM_TEXT(struct evaluate_params, split, "time:0.2", 0,
                "how to split --train when there is no --test; kfold:K evaluates each fold and "
-               "prints means with intervals"),
+               "prints means with intervals, sessions:SHARE asks for each next event"),
     PARAM_LIST(struct evaluate_params, model, NULL, 0,
                "model to train and evaluate; may be repeated"),
     PARAM_MAP(struct evaluate_params, set, 0,

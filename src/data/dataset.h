@@ -20,7 +20,8 @@ enum time_kind {
     TIME_ORDINAL = 2 /* position only: order is known, instants are not */
 };
 
-enum event_role { ROLE_TARGET = 0, ROLE_HISTORY = 1 };
+/* NEXT is asked for on its own, all events of the user before it being given. */
+enum event_role { ROLE_TARGET = 0, ROLE_HISTORY = 1, ROLE_NEXT = 2 };
 
 struct dataset {
     akin_ctx *ctx;
@@ -33,7 +34,8 @@ struct dataset {
     const int64_t *time;     /* (n_events) or NULL when time_kind is NONE */
     const uint8_t *type;     /* (n_events) index into types, or NULL = one unnamed type */
     const uint8_t *role;     /* (n_events) enum event_role, or NULL = all targets; test sets made by
-                                users:F and session prefixes say which events are given */
+                                users:F, sessions:F and session prefixes say which are given: that
+                                is all that is known of their users */
     struct strtab types;     /* event types */
     enum time_kind time_kind;
     struct table item_table;  /* n_rows = items.n, or no columns */

@@ -39,7 +39,7 @@ done:
 static bool event_ok(const struct dataset *ds, int64_t e)
 {
     return ds->item[e] >= 0 && ds->item[e] < ds->items.n &&
-           (!ds->type || ds->type[e] < ds->types.n) && (!ds->role || ds->role[e] <= ROLE_HISTORY) &&
+           (!ds->type || ds->type[e] < ds->types.n) && (!ds->role || ds->role[e] <= ROLE_NEXT) &&
            (!ds->value || isfinite(ds->value[e]));
 }
 

@@ -16,17 +16,21 @@
 typedef akin_status (*mark_fn)(const struct dataset *ds, const struct split_spec *spec,
                                struct split_marks *out, akin_error *err);
 
+enum { NEEDS_TIMES = 1, IS_RANDOM = 2, HAS_ROLES = 4 };
+
 static const struct kind_row {
     const char *name;
     bool has_share; /* else a count */
     int64_t lo, hi; /* of the count */
+    unsigned flags;
     mark_fn mark;
 } kinds[] = {
-    [SPLIT_TIME] = {"time", true, 0, 0, split_mark_time},
-    [SPLIT_RATIO] = {"ratio", true, 0, 0, split_mark_ratio},
-    [SPLIT_LEAVE_LAST] = {"leave-last", false, 1, 1000000, split_mark_leave_last},
-    [SPLIT_USERS] = {"users", true, 0, 0, split_mark_users},
-    [SPLIT_KFOLD] = {"kfold", false, 2, 1000, split_mark_kfold},
+    [SPLIT_TIME] = {"time", true, 0, 0, NEEDS_TIMES, split_mark_time},
+    [SPLIT_RATIO] = {"ratio", true, 0, 0, IS_RANDOM, split_mark_ratio},
+    [SPLIT_LEAVE_LAST] = {"leave-last", false, 1, 1000000, NEEDS_TIMES, split_mark_leave_last},
+    [SPLIT_USERS] = {"users", true, 0, 0, IS_RANDOM | HAS_ROLES, split_mark_users},
+    [SPLIT_SESSIONS] = {"sessions", true, 0, 0, NEEDS_TIMES | HAS_ROLES, split_mark_sessions},
+    [SPLIT_KFOLD] = {"kfold", false, 2, 1000, IS_RANDOM, split_mark_kfold},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -45,6 +49,9 @@ static akin_status spec_check(const struct split_spec *spec, akin_error *err)
     if (spec->kind == SPLIT_KFOLD && (spec->fold < 0 || spec->fold >= spec->n))
         AKIN_FAIL(AKIN_E_ARG, "split kfold: fold=%" PRId64 " (must be 0..%" PRId64 ")", spec->fold,
                   spec->n - 1);
+    if (spec->kind == SPLIT_SESSIONS && (spec->given < 1 || spec->given > SPLIT_GIVEN_MAX))
+        AKIN_FAIL(AKIN_E_ARG, "split sessions: given=%" PRId64 " (must be 1..%d)", spec->given,
+                  SPLIT_GIVEN_MAX);
 done:
     return status;
 }
@@ -54,7 +61,7 @@ akin_status split_parse(const char *text, struct split_spec *out, akin_error *er
     akin_status status = AKIN_OK;
     const char *colon = strchr(text, ':');
     size_t size = colon ? (size_t)(colon - text) : strlen(text);
-    struct split_spec spec = {0};
+    struct split_spec spec = {.given = 1};
     const struct kind_row *row = NULL;
     for (int i = 0; i < N_KINDS; i++) {
         if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, text, size) == 0) {
@@ -65,7 +72,7 @@ akin_status split_parse(const char *text, struct split_spec *out, akin_error *er
     if (!row)
         AKIN_FAIL(AKIN_E_ARG,
                   "split: '%.60s' is unknown (known: time:0.2, ratio:0.2, leave-last:1, users:0.1, "
-                  "kfold:5)",
+                  "sessions:0.1, kfold:5)",
                   text);
     if (!colon || (row->has_share ? !text_to_double(colon + 1, strlen(colon + 1), &spec.share)
                                   : !text_to_int(colon + 1, strlen(colon + 1), &spec.n)))
@@ -139,12 +146,14 @@ static akin_status cards_set(const struct dataset *ds, const struct split_spec *
         ok = json_object_set_new(facts, "n", json_integer((json_int_t)spec->n)) == 0;
     if (ok && spec->kind == SPLIT_KFOLD)
         ok = json_object_set_new(facts, "fold", json_integer((json_int_t)spec->fold)) == 0;
+    if (ok && spec->kind == SPLIT_SESSIONS)
+        ok = json_object_set_new(facts, "given", json_integer((json_int_t)spec->given)) == 0;
     if (ok && spec->kind == SPLIT_TIME) {
         text_from_unix(marks->cut_time, at, sizeof at);
         ok = json_object_set_new(facts, "time", json_integer((json_int_t)marks->cut_time)) == 0 &&
              (ds->time_kind != TIME_UNIX ||
               json_object_set_new(facts, "time_text", json_string(at)) == 0);
-    } else if (ok && spec->kind != SPLIT_LEAVE_LAST) {
+    } else if (ok && (row->flags & IS_RANDOM)) {
         /* As text: JSON numbers end at 2^63 - 1, and at 2^53 in many readers. */
         char seed[24];
         snprintf(seed, sizeof seed, "%" PRIu64, ds->ctx->seed);
@@ -195,12 +204,12 @@ akin_status dataset_split(const struct dataset *ds, const struct split_spec *spe
     struct split_marks marks = {0};
     struct dataset *side[2] = {NULL, NULL};
     AKIN_TRY(spec_check(spec, err));
-    if (ds->time_kind == TIME_NONE && (spec->kind == SPLIT_TIME || spec->kind == SPLIT_LEAVE_LAST))
+    if (ds->time_kind == TIME_NONE && (kinds[spec->kind].flags & NEEDS_TIMES))
         AKIN_FAIL(AKIN_E_INPUT,
                   "split %s: the events have no times; use ratio:0.2, users:0.1 or kfold:5",
                   kinds[spec->kind].name);
     MEM_ZERO(ctx, marks.is_test, ds->n_events);
-    if (spec->kind == SPLIT_USERS)
+    if (kinds[spec->kind].flags & HAS_ROLES)
         MEM_ZERO(ctx, marks.role, ds->n_events);
     AKIN_TRY(kinds[spec->kind].mark(ds, spec, &marks, err));
     AKIN_TRY(sides_check(ds, spec, marks.is_test, err));

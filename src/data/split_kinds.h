@@ -4,10 +4,10 @@
 
 #include "data/split.h"
 
-/* is_test (n_events, zeroed by the caller) gets 1 for test events; users: role (zeroed) as well. */
+/* is_test (n_events, zeroed by the caller) gets 1 for test events; role (zeroed), too. */
 struct split_marks {
     uint8_t *is_test;
-    uint8_t *role;    /* NULL unless the kind is users */
+    uint8_t *role;    /* NULL unless the kind says what is given: users, sessions */
     int64_t cut_time; /* time: first instant of test */
 };
 
@@ -19,6 +19,8 @@ akin_status split_mark_ratio(const struct dataset *ds, const struct split_spec *
                              struct split_marks *out, akin_error *err);
 akin_status split_mark_users(const struct dataset *ds, const struct split_spec *spec,
                              struct split_marks *out, akin_error *err);
+akin_status split_mark_sessions(const struct dataset *ds, const struct split_spec *spec,
+                                struct split_marks *out, akin_error *err);
 akin_status split_mark_kfold(const struct dataset *ds, const struct split_spec *spec,
                              struct split_marks *out, akin_error *err);
 

@@ -44,29 +44,33 @@ enum { VIEW_NO_TYPE = 255 };
 struct test_view {
     akin_ctx *ctx;
     const struct dataset *ds; /* borrowed: the test dataset */
-    int64_t n_users;          /* users with at least one target event */
-    int32_t *user;            /* (n_users) train index, -1 = not in train */
+    int64_t n_users;          /* rows: users with a target event, and each ROLE_NEXT event */
+    int32_t *user;            /* (n_users) train index, -1 = not in train, or ds has roles */
     int32_t *test_user;       /* (n_users) index in ds->users */
     int64_t *ptr;             /* (n_users + 1) target events */
     int32_t *item;            /* train index, -1 = not in the train catalogue */
     float *value;             /* raw value */
     int64_t *time;            /* NULL = none */
     uint8_t *relevant;        /* meets `positive`; repeated items: only the first is relevant */
-    int64_t *hist_ptr;        /* (n_users + 1) given events (role HISTORY), train numbering */
-    int32_t *hist_item;       /* items unknown to train are left out */
+    int64_t n_given;          /* given events held: those of rows may overlap */
+    int64_t *hist_lo;         /* (n_users) given events of a row: [hist_lo, hist_hi) */
+    int64_t *hist_hi;
+    int32_t *hist_item; /* train numbering; items unknown to train are left out */
     float *hist_weight;
     float *hist_value;
     int64_t *hist_time;
     uint8_t *hist_type;                 /* train's event types; VIEW_NO_TYPE = unknown to train */
     int64_t n_cold_items, n_cold_users; /* distinct, among targets */
     int64_t n_targets;
+    bool asks_next; /* several rows may be of one user of ds */
 };
 /*
  * users, items: numbering of the train set or model. f is applied to the test's event types by
  * name; hist_type refers to the types that f was made for (feedback_types), weights of given
- * events are those at feedback_now(f). Of a user's targets on one item the first that meets the
- * rule is relevant. Cost: O(events), one thread. Fails: E_INPUT (decay without times), E_MEMORY,
- * E_CANCELLED. Threads: the context's.
+ * events are those at feedback_now(f). Of a row's targets on one item the first that meets the
+ * rule is relevant. What a test set with roles gives is all that is known of its users: that train
+ * has an equal id means nothing (session files number their lines). Cost: O(events), one thread.
+ * Fails: E_INPUT (decay without times), E_MEMORY, E_CANCELLED. Threads: the context's.
  */
 akin_status test_view_build(akin_ctx *ctx, const struct dataset *test, const struct ids *users,
                             const struct ids *items, const struct feedback *f,

@@ -141,16 +141,17 @@ akin_status test_view_give(struct test_view *tv, const struct dataset *since,
     if (since->time_kind != TIME_UNIX || !trained->time)
         AKIN_FAIL(AKIN_E_INPUT, "fold_in: the training data or the model has no instants, so what "
                                 "the model lacks cannot be told");
-    if (tv->hist_ptr[tv->n_users] > 0)
+    if (tv->n_given > 0)
         AKIN_FAIL(AKIN_E_INPUT, "fold_in: the test set has given events of its own");
     AKIN_TRY(giving_open(&g, items, f, err));
     AKIN_TRY(make_room(&g, err));
     for (int64_t row = 0; row < tv->n_users; row++) {
-        n = give_row(&g, row, n);
-        tv->hist_ptr[row + 1] = n;
+        tv->hist_lo[row] = n;
+        tv->hist_hi[row] = n = give_row(&g, row, n);
         if (row % POLL == 0)
             AKIN_TRY(ctx_check(tv->ctx, err));
     }
+    tv->n_given = n;
 done:
     giving_close(&g);
     return status;

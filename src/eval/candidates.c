@@ -129,6 +129,11 @@ static akin_status set_read(struct candidate_set *set, const struct eval_pass *p
     akin_status status = AKIN_OK;
     char *text = NULL;
     int64_t size = 0, number = 0, n_users = p->test->ds->users.n;
+    if (p->test->asks_next)
+        AKIN_FAIL(AKIN_E_INPUT,
+                  "candidates '%.100s': the test set (split by sessions) asks more than "
+                  "once of a user, so a line does not say for which question it is",
+                  set->path);
     MEM_NEW(set->ctx, set->row_of, n_users);
     for (int64_t u = 0; u < n_users; u++)
         set->row_of[u] = -1;

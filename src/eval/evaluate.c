@@ -170,6 +170,9 @@ static akin_status join_lists(const struct eval_pass *p, const struct eval_lists
     akin_status status = AKIN_OK;
     int64_t *row_of = NULL;
     const struct ids *users = &p->test->ds->users;
+    if (p->test->asks_next)
+        AKIN_FAIL(AKIN_E_INPUT, "lists: the test set (split by sessions) asks more than once of a "
+                                "user, so one list each is not enough");
     MEM_NEW(p->ctx, row_of, users->n);
     for (int32_t u = 0; u < users->n; u++)
         row_of[u] = -1;

@@ -60,7 +60,7 @@ static akin_status rows_classify(struct eval_pass *p, akin_error *err)
     for (int64_t row = 0; row < p->n_rows; row++) {
         int32_t user = test->user[row];
         bool has_train = user >= 0 && p->side.hist->ptr[user + 1] > p->side.hist->ptr[user];
-        bool has_given = test->hist_ptr[row + 1] > test->hist_ptr[row];
+        bool has_given = test->hist_hi[row] > test->hist_lo[row];
         p->warmth[row] = has_train ? USER_HOT : user >= 0 || has_given ? USER_WARM : USER_COLD;
         p->is_out[row] = p->warmth[row] == USER_COLD && !p->opt->with_cold_users;
     }

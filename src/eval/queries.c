@@ -1,9 +1,10 @@
 /*
  * Queries of test users: what a server would know of them at that moment.
  *
- * A trained user asks with its training history; a user with given events (role HISTORY: users:F,
- * session prefixes) has these folded in, after the training history if there is one; anybody else
- * asks with an empty history. `now` is the time of the user's first target, if instants are known.
+ * A trained user asks with its training history; a user with given events (users:F, sessions:F,
+ * session prefixes; what a model lacks) has these folded in, after the training history if there is
+ * one; anybody else asks with an empty history. `now` is the time of the user's first target, if
+ * instants are known.
  */
 #include "eval/pass.h"
 
@@ -78,7 +79,7 @@ akin_status query_of_row(const struct eval_pass *p, const struct model *m, int64
     akin_status status = AKIN_OK;
     const struct test_view *test = p->test;
     struct query q = model_query_user(m, test->user[row]);
-    int64_t lo = test->hist_ptr[row], n = test->hist_ptr[row + 1] - lo;
+    int64_t lo = test->hist_lo[row], n = test->hist_hi[row] - lo;
     if (n > INT32_MAX)
         AKIN_FAIL(AKIN_E_LIMIT, "evaluate: %lld given events of one user (at most %d)",
                   (long long)n, INT32_MAX);

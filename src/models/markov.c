@@ -3,9 +3,10 @@
  * asker's own (Markov chains of first order with steps = 1; sequential rules with more, Ludewig and
  * Jannach 2018, doi:10.1007/s11257-018-9209-6).
  *
- * s(j → i) = Σ over sessions in which i comes d ≤ steps places behind j of decay(d - 1), divided by
- * n(j)^norm, n(j) the sessions with j that go on. score(i) = Σ over the asker's last items j, p
- * places back, of history_decay(p) · s(j → i).
+ * s(j → i) = Σ over places of j at which i comes d ≤ steps places behind of decay(d - 1), divided
+ * by n(j)^norm, n(j) the places of j that something follows. Looking at a thing again is a
+ * transition, too (j → j): it is every fifth of a shop's. score(i) = Σ over the asker's last items
+ * j, p places back, of history_decay(p) · s(j → i).
  *
  * Cost: fit Σ over sessions of size · steps; 8 bytes a kept transition; a request adds up the rows
  * of `history` items. Folding in is that sum. Not done: chains of higher order (pairs of items as
@@ -42,7 +43,7 @@ static const akin_param markov_rows[] = {
     PARAM_REAL(struct markov_params, decay_scale, "10", 0.01, 1e6, "items", 0,
                "decay linear: counts no more from there on; exp: falls to 1/e"),
     PARAM_REAL(struct markov_params, norm, "0", 0, 1, "", AKIN_PARAM_TUNE,
-               "transitions are divided by (sessions with the item)^norm; 1 = probabilities"),
+               "transitions are divided by (times something follows)^norm; 1 = probabilities"),
     PARAM_INT(struct markov_params, top_n, "200", 1, 100000, "items",
               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "transitions kept of each item"),
     PARAM_INT(struct markov_params, history, "3", 1, 1000, "items",
@@ -227,7 +228,7 @@ static akin_status markov_fit(struct model *m, const struct train_view *tv,
     float *by_step = NULL;
     struct fit f = {.ctx = m->ctx, .p = p, .s = &s};
     self->owner = m;
-    AKIN_TRY(sessions_cut(m->ctx, "markov", tv, p->session_gap_seconds, &s, err));
+    AKIN_TRY(sessions_cut(m->ctx, "markov", tv, p->session_gap_seconds, true, &s, err));
     AKIN_TRY(find_places(m->ctx, &s, &place_ptr, &place, &end, err));
     MEM_NEW(m->ctx, by_step, p->steps);
     for (int32_t d = 0; d < p->steps; d++)

@@ -36,8 +36,7 @@ static bool is_positive(const struct histories *h, int64_t e)
 }
 
 /* Runs of a user's events: counted, and written where there is room. */
-static int64_t runs_of(const struct histories *h, int64_t user, int64_t gap, bool has_instants,
-                       struct run *out)
+static int64_t runs_of(const struct histories *h, int64_t user, int64_t gap, struct run *out)
 {
     int64_t n = 0, lo = h->ptr[user], end = h->ptr[user + 1];
     for (int64_t e = lo; e < end; e++) {
@@ -46,7 +45,7 @@ static int64_t runs_of(const struct histories *h, int64_t user, int64_t gap, boo
             continue;
         if (e > lo) {
             if (out)
-                out[n] = (struct run){has_instants ? h->time[e] : 0, lo, e + 1};
+                out[n] = (struct run){h->time ? h->time[e] : 0, lo, e + 1};
             n++;
         }
         lo = e + 1;
@@ -57,6 +56,7 @@ static int64_t runs_of(const struct histories *h, int64_t user, int64_t gap, boo
 struct cut {
     akin_ctx *ctx;
     const struct histories *h;
+    bool has_instants, keeps_repeats;
     struct run *runs;
     int64_t n;
     int64_t *mark; /* (n_items) the last run that held the item, + 1 */
@@ -65,14 +65,14 @@ struct cut {
     int64_t *time;
 };
 
-/* Distinct positives of run r into out (NULL: only counted), oldest first. */
-static int64_t distinct(struct cut *c, int64_t r, int32_t *out)
+/* Positives of run r into out (NULL: only counted), oldest first. */
+static int64_t positives(struct cut *c, int64_t r, int32_t *out)
 {
     int64_t n = 0;
     const int64_t stamp = out ? -(r + 1) : r + 1; /* two passes, one array */
     for (int64_t e = c->runs[r].hi - 1; e >= c->runs[r].lo; e--) {
         int32_t i = c->h->item[e];
-        if (!is_positive(c->h, e) || c->mark[i] == stamp)
+        if (!is_positive(c->h, e) || (c->mark[i] == stamp && !c->keeps_repeats))
             continue;
         c->mark[i] = stamp;
         if (out)
@@ -87,7 +87,7 @@ static int64_t distinct(struct cut *c, int64_t r, int32_t *out)
     return n;
 }
 
-/* Runs of two items and more, in the order of time; their sizes into ptr. */
+/* Runs of two events and more, in the order of time; their sizes into ptr. */
 static akin_status measure(struct cut *c, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -95,7 +95,7 @@ static akin_status measure(struct cut *c, akin_error *err)
     for (int64_t r = 0; r < c->n; r++) {
         if (r % POLL == 0)
             AKIN_TRY(ctx_check(c->ctx, err));
-        int64_t size = distinct(c, r, NULL);
+        int64_t size = positives(c, r, NULL);
         if (size < 2)
             continue;
         c->runs[kept] = c->runs[r];
@@ -116,27 +116,30 @@ static akin_status fill(struct cut *c, akin_error *err)
     for (int64_t r = 0; r < c->n; r++) {
         if (r % POLL == 0)
             AKIN_TRY(ctx_check(c->ctx, err));
-        distinct(c, r, c->item + c->ptr[r]);
-        c->time[r] = c->runs[r].time;
+        positives(c, r, c->item + c->ptr[r]);
+        c->time[r] = c->has_instants ? c->runs[r].time : 0;
     }
 done:
     return status;
 }
 
 akin_status sessions_cut(akin_ctx *ctx, const char *model, const struct train_view *tv,
-                         int64_t gap_seconds, struct sessions *out, akin_error *err)
+                         int64_t gap_seconds, bool keeps_repeats, struct sessions *out,
+                         akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct histories *h = &tv->hist;
-    bool has_instants = tv->ds->time_kind == TIME_UNIX;
-    struct cut c = {.ctx = ctx, .h = h};
+    struct cut c = {.ctx = ctx,
+                    .h = h,
+                    .has_instants = tv->ds->time_kind == TIME_UNIX,
+                    .keeps_repeats = keeps_repeats};
     memset(out, 0, sizeof *out);
-    if (gap_seconds > 0 && !has_instants && tv->ds->n_events > 0)
+    if (gap_seconds > 0 && !c.has_instants && tv->ds->n_events > 0)
         AKIN_FAIL(AKIN_E_INPUT,
                   "%s: session_gap_seconds needs the times of events; this data has %s", model,
                   tv->ds->time_kind == TIME_NONE ? "none" : "only their order");
     for (int64_t u = 0; u < h->n_users; u++)
-        c.n += runs_of(h, u, gap_seconds, has_instants, NULL);
+        c.n += runs_of(h, u, gap_seconds, NULL);
     if (c.n > INT32_MAX - 1)
         AKIN_FAIL(AKIN_E_LIMIT, "%s: %" PRId64 " sessions (at most %d)", model, c.n, INT32_MAX - 1);
     MEM_NEW(ctx, c.runs, c.n);
@@ -144,7 +147,7 @@ akin_status sessions_cut(akin_ctx *ctx, const char *model, const struct train_vi
     MEM_ZERO(ctx, c.ptr, c.n + 1);
     c.n = 0;
     for (int64_t u = 0; u < h->n_users; u++)
-        c.n += runs_of(h, u, gap_seconds, has_instants, c.runs + c.n);
+        c.n += runs_of(h, u, gap_seconds, c.runs + c.n);
     qsort(c.runs, (size_t)c.n, sizeof *c.runs, by_time);
     AKIN_TRY(measure(&c, err));
     AKIN_TRY(fill(&c, err));

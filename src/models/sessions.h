@@ -5,27 +5,30 @@
 #include "models/model.h"
 
 /*
- * A session is the positives of a user, or each run of them without a longer pause; of an item that
- * comes twice the last place counts. Sessions of one item are left out: nothing comes next in them.
- * Ordered by the time of their last event (without instants by user), oldest first.
+ * A session is the positives of a user, or each run of them without a longer pause. Distinct: of an
+ * item that comes twice the last place counts; else repeats stay. Sessions of one item are left
+ * out: nothing comes next in them. Ordered by the time of their last event, or its position in the
+ * data (without either by user), oldest first.
  */
 struct sessions {
     int64_t n;
     int32_t n_items;
     const int64_t *ptr;  /* (n + 1) */
-    const int32_t *item; /* distinct within a session, oldest first */
+    const int32_t *item; /* oldest first */
     const int64_t *time; /* (n) of its last event, Unix seconds; 0 without instants */
 };
 /*
- * gap_seconds 0 = no cuts. model names the caller in errors. Owned by the caller (sessions_free).
- * Cost: O(events) and a sort of the sessions, one thread. Fails: E_INPUT (a gap, but no times),
- * E_LIMIT (2^31 sessions), E_MEMORY, E_CANCELLED.
+ * gap_seconds 0 = no cuts. keeps_repeats: what came next may be the same again. model names the
+ * caller in errors. Owned by the caller (sessions_free). Cost: O(events) and a sort of the
+ * sessions, one thread. Fails: E_INPUT (a gap, but no times), E_LIMIT (2^31 sessions), E_MEMORY,
+ * E_CANCELLED.
  */
 akin_status sessions_cut(akin_ctx *ctx, const char *model, const struct train_view *tv,
-                         int64_t gap_seconds, struct sessions *out, akin_error *err);
+                         int64_t gap_seconds, bool keeps_repeats, struct sessions *out,
+                         akin_error *err);
 /* Of a fitted model; those of a loaded one are views into its file. */
 void sessions_free(const struct model *m, struct sessions *s);
-/* Sections m.ptr, m.item, m.time; loading checks every index. */
+/* Sections m.ptr, m.item, m.time, of distinct items; loading checks every index. */
 akin_status sessions_save(struct container_writer *w, const struct sessions *s, akin_error *err);
 akin_status sessions_load(struct container *c, int32_t n_items, struct sessions *out,
                           akin_error *err);

@@ -19,10 +19,9 @@
 #include "kern/math.h"
 #include "models/model_impl.h"
 #include "models/neighbors.h"
-#include "models/sessions.h"
+#include "models/session_lists.h"
 #include "rank/topk.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct vsknn_params {
@@ -79,9 +78,7 @@ static const akin_param stan_rows[] = ROWS("exp", "1", "same", "exp", "true", "0
 struct vsknn {
     const struct model *owner;
     struct sessions s;
-    const int64_t *list_ptr; /* (n_items + 1) */
-    const int32_t *list;     /* sessions with an item, newest first, at most `recent` */
-    const int32_t *count;    /* (n_items) sessions with it, all */
+    struct session_lists lists;
 };
 
 static const struct vsknn_params *params_of(const struct model *m)
@@ -90,38 +87,6 @@ static const struct vsknn_params *params_of(const struct model *m)
 }
 
 /* ---- Fit ----------------------------------------------------------------------------------- */
-
-static akin_status make_lists(akin_ctx *ctx, struct vsknn *self, int64_t recent, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct sessions *s = &self->s;
-    int32_t *count = NULL, *list = NULL;
-    int64_t *ptr = NULL, *next = NULL;
-    MEM_ZERO(ctx, count, s->n_items);
-    self->count = count;
-    MEM_NEW(ctx, ptr, (int64_t)s->n_items + 1);
-    self->list_ptr = ptr;
-    MEM_NEW(ctx, next, s->n_items);
-    for (int64_t e = 0; e < s->ptr[s->n]; e++)
-        count[s->item[e]]++;
-    ptr[0] = 0;
-    for (int32_t i = 0; i < s->n_items; i++) {
-        next[i] = ptr[i];
-        ptr[i + 1] = ptr[i] + (count[i] < recent ? count[i] : recent);
-    }
-    MEM_NEW(ctx, list, ptr[s->n_items]);
-    self->list = list;
-    AKIN_TRY(ctx_check(ctx, err));
-    for (int64_t r = s->n - 1; r >= 0; r--)
-        for (int64_t e = s->ptr[r]; e < s->ptr[r + 1]; e++) {
-            int32_t i = s->item[e];
-            if (next[i] < ptr[i + 1])
-                list[next[i]++] = (int32_t)r;
-        }
-done:
-    mem_free(ctx, next);
-    return status;
-}
 
 static akin_status vsknn_fit(struct model *m, const struct train_view *tv,
                              const struct fit_control *ctl, akin_error *err)
@@ -133,9 +98,9 @@ static akin_status vsknn_fit(struct model *m, const struct train_view *tv,
     if (params_of(m)->recency_days > 0 && tv->ds->time_kind != TIME_UNIX && tv->ds->n_events > 0)
         AKIN_FAIL(AKIN_E_INPUT, "%s: recency_days needs the times of events; this data has %s",
                   m->cls->name, tv->ds->time_kind == TIME_NONE ? "none" : "only their order");
-    AKIN_TRY(
-        sessions_cut(m->ctx, m->cls->name, tv, params_of(m)->session_gap_seconds, &self->s, err));
-    AKIN_TRY(make_lists(m->ctx, self, params_of(m)->recent, err));
+    AKIN_TRY(sessions_cut(m->ctx, m->cls->name, tv, params_of(m)->session_gap_seconds, false,
+                          &self->s, err));
+    AKIN_TRY(session_lists_make(m->ctx, &self->s, params_of(m)->recent, &self->lists, err));
 done:
     return status;
 }
@@ -171,7 +136,7 @@ static akin_status table_make(const struct vsknn *self, struct arena *scratch, s
     akin_status status = AKIN_OK;
     int64_t n = 8, places = 1;
     for (int32_t k = 0; k < h->own.n; k++)
-        n += self->list_ptr[h->own.item[k] + 1] - self->list_ptr[h->own.item[k]];
+        n += self->lists.ptr[h->own.item[k] + 1] - self->lists.ptr[h->own.item[k]];
     n = n < self->s.n ? n : self->s.n + 8; /* no more can be found */
     while (places < 2 * n)
         places *= 2;
@@ -192,8 +157,8 @@ static void gather(const struct vsknn *self, struct hunt *h)
     for (int32_t k = 0; k < h->own.n; k++) {
         float w = decay_of((enum decay)p->decay, p->decay_scale, k);
         int32_t i = h->own.item[k];
-        for (int64_t e = self->list_ptr[i]; w > 0 && e < self->list_ptr[i + 1]; e++) {
-            int32_t r = self->list[e];
+        for (int64_t e = self->lists.ptr[i]; w > 0 && e < self->lists.ptr[i + 1]; e++) {
+            int32_t r = self->lists.list[e];
             struct found *f = place_of(h, r);
             if (f->session < 0)
                 *f = (struct found){.session = r, .latest = k};
@@ -264,7 +229,7 @@ static float idf_of(const struct vsknn *self, int32_t item)
     double idf = params_of(self->owner)->idf;
     if (!(idf > 0))
         return 1.0F;
-    return (float)(1 + idf * kern_log((double)self->s.n / self->count[item]));
+    return (float)(1 + idf * kern_log((double)self->s.n / self->lists.count[item]));
 }
 
 /* What neighbour f adds to the score of what stands at `at`, but for the item's rarity. */
@@ -309,14 +274,6 @@ done:
     return status;
 }
 
-static int64_t find_item(const struct sessions *s, int32_t session, int32_t item)
-{
-    for (int64_t at = s->ptr[session]; at < s->ptr[session + 1]; at++)
-        if (s->item[at] == item)
-            return at;
-    return -1;
-}
-
 /* A neighbour's part of the score, dealt to the shared items by their part of its similarity. */
 static void deal(const struct vsknn *self, const struct hunt *h, const struct found *f, float part,
                  float *share)
@@ -325,7 +282,7 @@ static void deal(const struct vsknn *self, const struct hunt *h, const struct fo
     double total = 0;
     for (int pass = 0; pass < 2; pass++)
         for (int32_t k = f->latest; k < h->own.n; k++) {
-            if (find_item(&self->s, f->session, h->own.item[k]) < 0)
+            if (session_find(&self->s, f->session, h->own.item[k]) < 0)
                 continue;
             float w = decay_of((enum decay)p->decay, p->decay_scale, k);
             if (pass == 0)
@@ -349,7 +306,7 @@ static akin_status vsknn_explain(const void *state, const struct query *q, int32
         AKIN_TRY(AKIN_E_MEMORY);
     for (int32_t k = 0; k < h.n; k++) {
         const struct found *f = &h.best[k];
-        int64_t at = find_item(&self->s, f->session, item);
+        int64_t at = session_find(&self->s, f->session, item);
         if (at >= 0)
             deal(self, &h, f, weight_at(self, f, shared_at(self, &h, f), at), share);
     }
@@ -375,33 +332,8 @@ static akin_status vsknn_save(const struct model *m, struct container_writer *w,
 {
     akin_status status = AKIN_OK;
     const struct vsknn *self = m->self;
-    int64_t n_items = self->s.n_items;
     AKIN_TRY(sessions_save(w, &self->s, err));
-    AKIN_TRY(container_add(w, "m.list_ptr", CONTAINER_REQUIRED, self->list_ptr,
-                           (n_items + 1) * (int64_t)sizeof *self->list_ptr, err));
-    AKIN_TRY(container_add(w, "m.list", CONTAINER_REQUIRED, self->list,
-                           self->list_ptr[n_items] * (int64_t)sizeof *self->list, err));
-    AKIN_TRY(container_add(w, "m.count", CONTAINER_REQUIRED, self->count,
-                           n_items * (int64_t)sizeof *self->count, err));
-done:
-    return status;
-}
-
-/* A list names sessions that hold its item: what stands behind shared_at. */
-static akin_status check_list(const struct vsknn *self, int32_t item, const char *path,
-                              akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t lo = self->list_ptr[item], hi = self->list_ptr[item + 1];
-    if (hi < lo || self->count[item] < hi - lo)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: sections m.list_ptr and m.count do not fit at item %d", path,
-                  item);
-    for (int64_t e = lo; e < hi; e++)
-        if (self->list[e] < 0 || self->list[e] >= self->s.n ||
-            (e > lo && self->list[e] >= self->list[e - 1]) ||
-            find_item(&self->s, self->list[e], item) < 0)
-            AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.list: session %d at %" PRId64, path,
-                      self->list[e], e);
+    AKIN_TRY(session_lists_save(w, &self->lists, self->s.n_items, err));
 done:
     return status;
 }
@@ -410,25 +342,9 @@ static akin_status vsknn_load(struct model *m, struct container *c, akin_error *
 {
     akin_status status = AKIN_OK;
     struct vsknn *self = m->self;
-    const char *path = container_path(c);
-    const void *ptr, *list, *count;
-    int64_t n_ptr, n_list, n_count, n_items = m->items.n;
     self->owner = m;
     AKIN_TRY(sessions_load(c, m->items.n, &self->s, err));
-    AKIN_TRY(container_get(c, "m.list_ptr", sizeof *self->list_ptr, false, &ptr, &n_ptr, err));
-    AKIN_TRY(container_get(c, "m.list", sizeof *self->list, false, &list, &n_list, err));
-    AKIN_TRY(container_get(c, "m.count", sizeof *self->count, false, &count, &n_count, err));
-    self->list_ptr = ptr;
-    self->list = list;
-    self->count = count;
-    if (n_ptr != n_items + 1 || n_count != n_items || self->list_ptr[0] != 0 ||
-        self->list_ptr[n_items] != n_list)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: sections m.list_ptr, m.list and m.count do not fit", path);
-    for (int32_t i = 0; i < n_items; i++)
-        if (self->list_ptr[i + 1] > n_list)
-            AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.list_ptr is beyond m.list at item %d", path, i);
-    for (int32_t i = 0; i < n_items; i++)
-        AKIN_TRY(check_list(self, i, path, err));
+    AKIN_TRY(session_lists_load(c, &self->s, &self->lists, err));
 done:
     return status;
 }
@@ -437,11 +353,7 @@ static void vsknn_destroy(struct model *m)
 {
     struct vsknn *self = m->self;
     sessions_free(m, &self->s);
-    if (m->file) /* else views into it */
-        return;
-    model_free_array(m->ctx, self->list_ptr);
-    model_free_array(m->ctx, self->list);
-    model_free_array(m->ctx, self->count);
+    session_lists_free(m, &self->lists);
 }
 
 static void vsknn_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,

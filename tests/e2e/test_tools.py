@@ -23,7 +23,7 @@ class Tools(Case):
     def test_split_parts_add_up(self):
         data = self.dir / "d.akin"
         whole = self.json("prepare", self.ratings(), "-o", data)["kept"]
-        for by in ("time:0.2", "ratio:0.2", "leave-last:2", "users:0.2", "kfold:4"):
+        for by in ("time:0.2", "ratio:0.2", "leave-last:2", "users:0.2", "sessions:0.2", "kfold:4"):
             r = self.json("split", data, "--by", by, "-o", self.dir / "a.akin", "--test-out",
                           self.dir / "b.akin")
             self.assertEqual(r["train"]["events"] + r["test"]["events"], whole, by)

@@ -37,7 +37,7 @@ static void check_part(struct dataset *part)
 
 static void walk_splits(const struct dataset *ds)
 {
-    static const char *const texts[] = {"time:0.3", "ratio:0.3", "leave-last:1", "users:0.5",
+    static const char *const texts[] = {"time:0.3", "ratio:0.3", "leave-last:1", "users:0.5", "sessions:0.5",
                                         "kfold:2"};
     for (int i = 0; i < 5; i++) {
         struct split_spec spec;

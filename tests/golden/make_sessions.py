@@ -29,7 +29,7 @@ def distinct(items):
     return out
 
 
-def sessions(gap):
+def sessions(gap, keeps_repeats=False):
     runs, last = [], None
     for u, i, t in events:
         if last is None or last[0] != u or (gap and t - last[1] > gap):
@@ -37,7 +37,7 @@ def sessions(gap):
         runs[-1][1].append(i)
         runs[-1][2] = t
         last = (u, t)
-    out = [(t, n, distinct(items)) for n, (u, items, t) in enumerate(runs)]
+    out = [(t, n, items if keeps_repeats else distinct(items)) for n, (u, items, t) in enumerate(runs)]
     return [(t, items) for t, _, items in sorted(out) if len(items) > 1]
 
 
@@ -95,7 +95,7 @@ def vsknn(p, history, times):
 
 
 def markov(p, history, times):
-    ss = sessions(p["session_gap_seconds"])
+    ss = sessions(p["session_gap_seconds"], keeps_repeats=True)
     s = [[0.0] * ITEMS for _ in range(ITEMS)]
     n = [0] * ITEMS
     for _, items in ss:

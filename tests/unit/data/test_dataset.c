@@ -176,7 +176,7 @@ static void test_save_refuses(void **state)
         else if (wrong == 3)
             ((uint8_t *)(uintptr_t)ds->type)[1] = 2;
         else if (wrong == 4)
-            ((uint8_t *)(uintptr_t)ds->role)[1] = 2;
+            ((uint8_t *)(uintptr_t)ds->role)[1] = 3;
         else if (wrong == 5)
             ((float *)(uintptr_t)ds->value)[1] = (float)(1e300 * 1e300);
         else if (wrong == 6)

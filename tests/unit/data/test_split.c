@@ -146,6 +146,51 @@ static void test_leave_last(void **state)
     ctx_free(ctx);
 }
 
+/* Whole sessions, by their last event, those with something to ask; each event's role. */
+static void test_sessions(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"old", "x", 1, 10, 0},  {"old", "y", 1, 20, 0},
+                                      {"long", "x", 1, 5, 0},  {"long", "y", 1, 60, 0},
+                                      {"long", "x", 1, 90, 0}, {"single", "z", 1, 99, 0},
+                                      {"pair", "x", 1, 70, 0}, {"pair", "z", 1, 80, 0},
+                                      {"first", "y", 1, 1, 0}, {"first", "z", 1, 2, 0}};
+    akin_ctx *ctx = fix_ctx(2, 1);
+    struct dataset *ds = fix_dataset(ctx, rows, 10, FIX_TIMES, NULL);
+    struct dataset *train = NULL, *test = NULL;
+    split(ds, "sessions:0.4", 0, &train, &test); /* two of five: long, pair; single asks nothing */
+    assert_int_equal(test->users.n, 2);
+    assert_int_equal(events_of(test, "long"), 3);
+    assert_int_equal(events_of(test, "pair"), 2);
+    assert_int_equal(events_of(train, "single"), 1);
+    assert_partition(ds, train, test);
+    assert_null(train->role);
+    int64_t at = test->user_ptr[fix_user(test, "long")];
+    assert_int_equal(test->role[at], ROLE_HISTORY);
+    assert_int_equal(test->role[at + 1], ROLE_NEXT);
+    assert_int_equal(test->role[at + 2], ROLE_NEXT);
+    const json_t *card = json_object_get(test->card, "split");
+    assert_string_equal(json_string_value(json_object_get(card, "by")), "sessions:0.4");
+    assert_int_equal(json_integer_value(json_object_get(card, "given")), 1);
+    assert_null(json_object_get(card, "seed"));
+    dataset_free(train);
+    dataset_free(test);
+
+    /* two given: only `long` has a third */
+    akin_error err;
+    struct split_spec spec;
+    assert_int_equal(split_parse("sessions:0.4", &spec, &err), AKIN_OK);
+    spec.given = 2;
+    assert_int_equal(dataset_split(ds, &spec, &train, &test, &err), AKIN_OK);
+    assert_int_equal(test->n_events, 3);
+    assert_int_equal(test->role[1], ROLE_HISTORY);
+    assert_int_equal(test->role[2], ROLE_NEXT);
+    dataset_free(train);
+    dataset_free(test);
+    dataset_free(ds);
+    ctx_free(ctx);
+}
+
 static void test_properties(void **state)
 {
     (void)state;
@@ -237,17 +282,19 @@ static void test_threads(void **state)
     (void)state;
     uint64_t seed = fix_seed();
     int threads[] = {1, 2, 3, 8, 1};
-    const char *kinds[] = {"time:0.2", "ratio:0.3", "leave-last:2", "users:0.2", "kfold:5"};
-    uint64_t sums[5][5];
+    const char *kinds[] = {"time:0.2",  "ratio:0.3",    "leave-last:2",
+                           "users:0.2", "sessions:0.2", "kfold:5"};
+    const bool is_random[] = {false, true, false, true, false, true};
+    uint64_t sums[5][6];
     for (int t = 0; t < 5; t++) {
         akin_ctx *ctx = fix_ctx(threads[t], t == 4 ? seed + 1 : seed);
         struct dataset *ds = fix_random(ctx, 77, 20000, 3000, 80, FIX_VALUES | FIX_TIMES);
-        for (int k = 0; k < 5; k++) {
+        for (int k = 0; k < 6; k++) {
             struct dataset *train = NULL, *test = NULL;
             split(ds, kinds[k], 1, &train, &test);
             sums[t][k] = dataset_fingerprint(train) + 3 * dataset_fingerprint(test);
             if (t > 0)
-                assert_int_equal(sums[t][k] == sums[0][k], t < 4 || k == 0 || k == 2);
+                assert_int_equal(sums[t][k] == sums[0][k], t < 4 || !is_random[k]);
             dataset_free(train);
             dataset_free(test);
         }
@@ -262,8 +309,9 @@ static void test_parse(void **state)
     akin_error err;
     struct split_spec spec;
     char text[48];
-    const char *good[] = {"time:0.2", "ratio:0.05", "leave-last:12", "users:0.1", "kfold:10"};
-    for (int i = 0; i < 5; i++) {
+    const char *good[] = {"time:0.2",  "ratio:0.05",    "leave-last:12",
+                          "users:0.1", "sessions:0.05", "kfold:10"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(split_parse(good[i], &spec, &err), AKIN_OK);
         split_text(&spec, text, sizeof text);
         assert_string_equal(text, good[i]);
@@ -277,7 +325,7 @@ static void test_parse(void **state)
     assert_string_equal(err.message, "split kfold: n=1 (must be 2..1000)");
     assert_int_equal(split_parse("tim:0.2", &spec, &err), AKIN_E_ARG);
     assert_string_equal(err.message, "split: 'tim:0.2' is unknown (known: time:0.2, ratio:0.2, "
-                                     "leave-last:1, users:0.1, kfold:5)");
+                                     "leave-last:1, users:0.1, sessions:0.1, kfold:5)");
 }
 
 static void expect_fail(const struct dataset *ds, struct split_spec spec, akin_status status,
@@ -303,6 +351,15 @@ static void test_refused(void **state)
                 "split time: the events have no times; use ratio:0.2, users:0.1 or kfold:5");
     expect_fail(bare, (struct split_spec){.kind = SPLIT_LEAVE_LAST, .n = 1}, AKIN_E_INPUT,
                 "split leave-last: the events have no times; use ratio:0.2, users:0.1 or kfold:5");
+    expect_fail(bare, (struct split_spec){.kind = SPLIT_SESSIONS, .share = .2, .given = 1},
+                AKIN_E_INPUT,
+                "split sessions: the events have no times; use ratio:0.2, users:0.1 or kfold:5");
+    expect_fail(ds, (struct split_spec){.kind = SPLIT_SESSIONS, .share = .2}, AKIN_E_ARG,
+                "split sessions: given=0 (must be 1..1000000)");
+    expect_fail(ds, (struct split_spec){.kind = SPLIT_SESSIONS, .share = .2, .given = 1},
+                AKIN_E_INPUT,
+                "split sessions:0.2: test would be empty: users have too few of the 2 events; use "
+                "kfold:5 or other numbers");
     expect_fail(ds, (struct split_spec){.kind = SPLIT_TIME, .share = .5}, AKIN_E_INPUT,
                 "split time:0.5: test would be empty: too many of the 2 events have the newest "
                 "time; use ratio:0.2 or a larger share");
@@ -330,8 +387,9 @@ static void test_memory(void **state)
     akin_error err;
     struct dataset *ds = fix_random(ctx, 5, 300, 20, 30, FIX_VALUES | FIX_TIMES | FIX_TYPES);
     int64_t used = mem_used(ctx->mem);
-    const char *kinds[] = {"time:0.2", "ratio:0.3", "leave-last:2", "users:0.2", "kfold:5"};
-    for (int k = 0; k < 5; k++) {
+    const char *kinds[] = {"time:0.2",  "ratio:0.3",    "leave-last:2",
+                           "users:0.2", "sessions:0.2", "kfold:5"};
+    for (int k = 0; k < 6; k++) {
         struct split_spec spec;
         assert_int_equal(split_parse(kinds[k], &spec, &err), AKIN_OK);
         for (int64_t n = 1;; n++) {
@@ -359,10 +417,11 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_time),       cmocka_unit_test(test_leave_last),
-        cmocka_unit_test(test_properties), cmocka_unit_test(test_kfold),
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_time),     cmocka_unit_test(test_leave_last),
+        cmocka_unit_test(test_sessions), cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_kfold),    cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_parse),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

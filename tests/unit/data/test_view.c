@@ -82,10 +82,10 @@ static void test_test_by_hand(void **state)
                      AKIN_OK);
     assert_int_equal(tv.n_users, 2); /* d has no target */
     assert_int_equal(tv.n_targets, 4);
-    assert_int_equal(tv.n_cold_users, 1);
+    assert_int_equal(tv.n_cold_users, 2); /* a test set with roles knows its users itself */
     assert_int_equal(tv.n_cold_items, 1);
     int row_a = tv.test_user[0] == a ? 0 : 1, row_c = 1 - row_a;
-    assert_int_equal(tv.user[row_a], fix_user(train, "a"));
+    assert_int_equal(tv.user[row_a], -1);
     assert_int_equal(tv.user[row_c], -1);
     assert_int_equal(tv.ptr[row_a + 1] - tv.ptr[row_a], 3);
     const int32_t *item = tv.item + tv.ptr[row_a];
@@ -94,14 +94,14 @@ static void test_test_by_hand(void **state)
     assert_true(item[0] == x && item[1] == x && item[2] == -1);
     assert_true(relevant[0] == 1 && relevant[1] == 0 && relevant[2] == 0);
     assert_int_equal(tv.time[tv.ptr[row_a]], 410);
-    assert_int_equal(tv.hist_ptr[row_a + 1] - tv.hist_ptr[row_a], 1);
-    int64_t given = tv.hist_ptr[row_a];
+    assert_int_equal(tv.hist_hi[row_a] - tv.hist_lo[row_a], 1);
+    int64_t given = tv.hist_lo[row_a];
     assert_int_equal(tv.hist_item[given], x);
     assert_true(tv.hist_value[given] == 1 && tv.hist_weight[given] == 0);
     assert_int_equal(tv.hist_time[given], 400);
     assert_int_equal(tv.hist_type[given], 1); /* "view" of train */
     /* c: q is unknown to train, so nothing is given */
-    assert_int_equal(tv.hist_ptr[row_c + 1] - tv.hist_ptr[row_c], 0);
+    assert_int_equal(tv.hist_hi[row_c] - tv.hist_lo[row_c], 0);
     assert_int_equal(tv.item[tv.ptr[row_c]], y);
     assert_int_equal(tv.relevant[tv.ptr[row_c]], 1);
     test_view_free(&tv);
@@ -117,6 +117,71 @@ static void test_test_by_hand(void **state)
     test_view_free(&tv);
     feedback_free(f);
     dataset_free(bare);
+    dataset_free(train);
+    dataset_free(test);
+    assert_int_equal(mem_used(ctx->mem), 0);
+    ctx_free(ctx);
+}
+
+/* Each next event is a row of its own, given all before it; a known id means nothing. */
+static void test_next_events(void **state)
+{
+    (void)state;
+    static const struct row train_rows[] = {
+        {"s", "x", 1, 1, 0}, {"s", "y", 1, 2, 0}, {"t", "z", 1, 3, 0}};
+    static const struct row test_rows[] = {
+        {"s", "x", 1, 10, 0}, {"s", "y", 1, 11, 0}, {"s", "q", 1, 12, 0}, {"s", "x", 1, 13, 0},
+        {"u", "z", 1, 14, 0}, {"v", "y", 1, 15, 0}, {"v", "x", 1, 16, 0}, {"v", "z", 1, 17, 0}};
+    akin_ctx *ctx = fix_ctx(2, 9);
+    akin_error err;
+    struct dataset *train = fix_dataset(ctx, train_rows, 3, FIX_TIMES, NULL);
+    struct dataset *test = fix_dataset(ctx, test_rows, 8, FIX_TIMES, NULL);
+    uint8_t *role = mem_zalloc(ctx, 8, 1, &err);
+    int32_t s = fix_user(test, "s"), u = fix_user(test, "u"), v = fix_user(test, "v");
+    const int64_t *ptr = test->user_ptr;
+    memset(role + ptr[s], ROLE_NEXT, 4);
+    role[ptr[s]] = ROLE_HISTORY;
+    role[ptr[u]] = ROLE_HISTORY; /* is not asked for: no row */
+    role[ptr[v]] = ROLE_TARGET;  /* both kinds in one user: a row of all targets first */
+    role[ptr[v] + 1] = ROLE_HISTORY;
+    role[ptr[v] + 2] = ROLE_NEXT;
+    test->role = role;
+    struct feedback *f = rule(train, NULL);
+    struct test_view tv;
+    assert_int_equal(test_view_build(ctx, test, &train->users, &train->items, f, &tv, &err),
+                     AKIN_OK);
+    assert_true(tv.asks_next);
+    assert_int_equal(tv.n_users, 5);
+    assert_int_equal(tv.n_targets, 5);
+    assert_int_equal(tv.n_cold_items, 1);
+    int32_t x = fix_item(train, "x"), y = fix_item(train, "y"), z = fix_item(train, "z");
+    const int32_t want_s[] = {y, -1, x}, given_s[] = {x, y};
+    const int64_t n_given[] = {1, 2, 2}; /* q is unknown */
+    int64_t row = 0;
+    while (tv.test_user[row] != s)
+        row++;
+    for (int k = 0; k < 3; k++, row++) {
+        assert_int_equal(tv.user[row], -1);
+        assert_int_equal(tv.test_user[row], s);
+        assert_int_equal(tv.ptr[row + 1] - tv.ptr[row], 1);
+        assert_int_equal(tv.item[tv.ptr[row]], want_s[k]);
+        assert_int_equal(tv.time[tv.ptr[row]], 11 + k);
+        assert_int_equal(tv.relevant[tv.ptr[row]], 1);
+        assert_int_equal(tv.hist_hi[row] - tv.hist_lo[row], n_given[k]);
+        for (int64_t g = 0; g < n_given[k]; g++)
+            assert_int_equal(tv.hist_item[tv.hist_lo[row] + g], given_s[g]);
+    }
+    row = 0;
+    while (tv.test_user[row] != v)
+        row++;
+    assert_int_equal(tv.item[tv.ptr[row]], y);
+    assert_int_equal(tv.hist_hi[row] - tv.hist_lo[row], 1);
+    assert_int_equal(tv.hist_item[tv.hist_lo[row]], x);
+    assert_int_equal(tv.item[tv.ptr[row + 1]], z);
+    assert_int_equal(tv.hist_hi[row + 1] - tv.hist_lo[row + 1], 2);
+    assert_int_equal(tv.hist_item[tv.hist_lo[row + 1]], y);
+    test_view_free(&tv);
+    feedback_free(f);
     dataset_free(train);
     dataset_free(test);
     assert_int_equal(mem_used(ctx->mem), 0);
@@ -150,7 +215,7 @@ static void test_given_since(void **state)
     assert_int_equal(test_view_give(&tv, since, &h, &model->items, f, &err), AKIN_OK);
     assert_int_equal(tv.n_users, 3);
     for (int64_t row = 0; row < 3; row++) {
-        int64_t lo = tv.hist_ptr[row], n = tv.hist_ptr[row + 1] - lo;
+        int64_t lo = tv.hist_lo[row], n = tv.hist_hi[row] - lo;
         if (tv.test_user[row] == fix_user(test, "b")) {
             assert_int_equal(n, 0);
             continue;
@@ -304,8 +369,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_by_hand), cmocka_unit_test(test_test_by_hand),
-        cmocka_unit_test(test_given_since),   cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_level_weights), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_next_events),   cmocka_unit_test(test_given_since),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_level_weights),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
