@@ -34,10 +34,18 @@ static int64_t rows_of_batch(int64_t given, int64_t n_rows)
 static akin_status shape(akin_ctx *ctx, const char *name, const struct network_plan *plan,
                          int64_t n_items, struct net *out, akin_error *err)
 {
+    akin_status status = AKIN_OK;
     struct net_spec spec = plan->net;
+    if (plan->n_input > 0 && plan->n_input != n_items)
+        AKIN_FAIL(AKIN_E_ARG,
+                  "%s: the network has an input of %" PRId64 ", the data %" PRId64
+                  " items (\"auto\" takes any number)",
+                  name, plan->n_input, n_items);
     spec.n_in = n_items;
     spec.layer[spec.n_layers - 1].width = n_items;
-    return net_shape(ctx, name, &spec, out, err);
+    AKIN_TRY(net_shape(ctx, name, &spec, out, err));
+done:
+    return status;
 }
 
 /* ---- Fit ----------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@ struct network {
 struct network_plan {
     struct net_spec net;         /* n_in and the output's width are set by the functions below */
     struct net_train_spec train; /* seed, batch 0 = by the rows */
+    int64_t n_input;             /* the items there must be, 0 = any number */
     int64_t epochs;
     double kl_epochs; /* train.kl is reached after so many */
 };

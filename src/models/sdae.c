@@ -15,11 +15,12 @@
  * Cost: see network.c. Not here: convolution, pooling, batch normalisation, layers of several
  * sources, DSSTNE's way of splitting a network over devices.
  */
-#include "models/network.h"
+#include "models/dsstne.h"
 
 #include <inttypes.h>
 
 struct sdae_params {
+    json_t *network;
     json_t *hidden;
     int64_t activation;
     int64_t output;
@@ -50,6 +51,9 @@ struct sdae_params {
 };
 
 static const akin_param sdae_rows[] = {
+    PARAM_MAP(struct sdae_params, network, 0,
+              "a network as DSSTNE's JSON has it, instead of the parameters from hidden to "
+              "sparseness_beta, slope to output_bias, shuffle and weighting"),
     PARAM_LIST(struct sdae_params, hidden, "128", 0, "units of each hidden layer, from the input"),
     PARAM_CHOICE(struct sdae_params, activation, "sigmoid", NET_UNIT_CHOICES, AKIN_PARAM_TUNE,
                  "of hidden layers"),
@@ -119,16 +123,10 @@ static akin_status check_params(const struct sdae_params *p, akin_error *err)
 {
     akin_status status = AKIN_OK;
     size_t n = json_array_size(p->hidden);
-    enum net_unit_id unit = (enum net_unit_id)p->activation;
     bool takes_weights = p->output == NET_SOFTMAX || p->error == NET_SCALED_MARGINAL ||
                          p->error == NET_L1 || p->error == NET_L2;
     if (n < 1 || n >= NET_LAYERS)
         AKIN_FAIL(AKIN_E_ARG, "sdae: hidden has %zu layers (must be 1..%d)", n, NET_LAYERS - 1);
-    if (p->sparseness_beta > 0 && !(net_unit(unit)->span > 0.0F))
-        AKIN_FAIL(AKIN_E_ARG,
-                  "sdae: sparseness_beta=%g needs an activation with a range (sigmoid, tanh, "
-                  "softsign), not %s",
-                  p->sparseness_beta, net_unit(unit)->name);
     if (p->weighting == 0 && !takes_weights)
         AKIN_FAIL(AKIN_E_ARG,
                   "sdae: weighting=weight needs error=scaled_marginal, l1 or l2, or "
@@ -148,12 +146,10 @@ static struct net_layer_spec layer_of(const struct sdae_params *p, int64_t width
                                    .start_scale = p->start_scale};
 }
 
-static akin_status sdae_plan(const void *params, struct network_plan *plan, akin_error *err)
+/* Layers and errors by the parameters. */
+static akin_status plan_layers(const struct sdae_params *p, struct net_spec *net, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    const struct sdae_params *p = params;
-    *plan = (struct network_plan){.epochs = p->epochs};
-    struct net_spec *net = &plan->net;
     AKIN_TRY(check_params(p, err));
     for (size_t l = 0; l < json_array_size(p->hidden); l++) {
         int64_t width = width_of(json_array_get(p->hidden, l));
@@ -162,13 +158,23 @@ static akin_status sdae_plan(const void *params, struct network_plan *plan, akin
                       (int)NET_WIDTH);
         net->layer[l] = layer_of(p, width, p->activation);
         net->layer[l].dropout = p->dropout;
+        net->layer[l].is_sparse = p->sparseness_beta > 0;
         net->n_layers++;
     }
     net->layer[net->n_layers] = layer_of(p, 0, p->output);
     net->layer[net->n_layers++].start_bias = p->output_bias;
-    net->unit_rows = p->unit_rows != 0;
     net->error = (enum net_error_id)p->error;
-    net->margin = (struct net_margin){p->one_target, p->zero_target, p->one_scale, p->zero_scale};
+done:
+    return status;
+}
+
+static akin_status sdae_plan(const void *params, struct network_plan *plan, akin_error *err)
+{
+    const struct sdae_params *p = params;
+    *plan = (struct network_plan){.epochs = p->epochs};
+    plan->net.unit_rows = p->unit_rows != 0;
+    plan->net.margin =
+        (struct net_margin){p->one_target, p->zero_target, p->one_scale, p->zero_scale};
     plan->train = (struct net_train_spec){.batch = p->batch,
                                           .is_shuffled = p->shuffle != 0,
                                           .is_binary = p->weighting != 0,
@@ -181,8 +187,7 @@ static akin_status sdae_plan(const void *params, struct network_plan *plan, akin
                                           .sparse_p = p->sparseness_p,
                                           .sparse_beta = p->sparseness_beta,
                                           .negatives = p->negatives};
-done:
-    return status;
+    return p->network ? dsstne_plan(p->network, plan, err) : plan_layers(p, &plan->net, err);
 }
 
 static akin_status sdae_fit(struct model *m, const struct train_view *tv,

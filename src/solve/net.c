@@ -49,6 +49,11 @@ static akin_status shape_layer(const char *owner, struct net *net, int l, int64_
     if (s->is_gaussian && (is_output || s->unit != NET_LINEAR))
         AKIN_FAIL(AKIN_E_ARG, "%s: layer %d draws normals: it must be hidden and linear", owner,
                   l + 1);
+    if (s->is_sparse && !is_output && !(net_unit(s->unit)->span > 0.0F))
+        AKIN_FAIL(AKIN_E_ARG,
+                  "%s: the penalty of sparseness needs an activation with a range (sigmoid, tanh, "
+                  "softsign), not %s",
+                  owner, net_unit(s->unit)->name);
     if (n_in > 0 && n_z > (INT64_C(1) << 56) / n_in)
         AKIN_FAIL(AKIN_E_ARG, "%s: layer %d has too many weights (%" PRId64 " x %" PRId64 ")",
                   owner, l + 1, n_in, n_z);

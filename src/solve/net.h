@@ -28,6 +28,7 @@ struct net_layer_spec {
     enum net_unit_id unit;
     double slope;     /* of z < 0: lrelu; prelu at the start */
     double dropout;   /* share of outputs left out in training */
+    bool is_sparse;   /* has the penalty of sparseness, if there is one */
     bool is_gaussian; /* W gives means and log variances of `width` normals, which are drawn in
                          training and are their means else (Kingma, Welling 2014,
                          arXiv:1312.6114); unit is linear */

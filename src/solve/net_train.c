@@ -42,7 +42,7 @@ static akin_status pass_init(struct net_train *t, int l, akin_error *err)
     }
     if (a->at_slope < a->end)
         MEM_NEW(ctx, p->tilt, batch * a->n_z);
-    if (t->spec.sparse_beta > 0.0 && net_unit(s->unit)->span > 0.0F)
+    if (t->spec.sparse_beta > 0.0 && s->is_sparse)
         MEM_NEW(ctx, p->mean, a->n_y);
 done:
     return status;

@@ -2,7 +2,7 @@
  * sdae and vae: what an asker is made into against the definition in double; reasons; likelihoods
  * that rise; warm starts; what is refused and how; odd data, files, threads, memory.
  */
-#include "models/network.h"
+#include "models/dsstne.h"
 
 #include "knn_util.h"
 
@@ -187,7 +187,8 @@ static void refusals(void **state)
         {"sdae", "{\"hidden\":[]}", "hidden has 0 layers (must be 1..15)"},
         {"sdae", "{\"hidden\":[8,\"x\"]}", "hidden: layer 2 is not a number of units"},
         {"sdae", "{\"hidden\":[8,0]}", "hidden: layer 2 is not a number of units"},
-        {"sdae", "{\"activation\":\"relu\",\"sparseness_beta\":1}", "sparseness_beta=1 needs"},
+        {"sdae", "{\"activation\":\"relu\",\"sparseness_beta\":1}",
+         "the penalty of sparseness needs"},
         {"sdae", "{\"output\":\"tanh\"}", "the error scaled_marginal needs an output of sigmoid"},
         {"sdae", "{\"output\":\"prelu\",\"error\":\"l2\"}", "the output cannot be of prelu"},
         {"sdae", "{\"weighting\":\"weight\",\"error\":\"hinge\"}", "weighting=weight needs"},
@@ -232,6 +233,131 @@ static void estimates(void **state)
         last[0] = bytes;
         last[1] = flops;
         model_free(m);
+    }
+}
+
+/* ---- DSSTNE's JSON ---- */
+
+#define CHAIN(hidden, output)                                                                      \
+    "\"Layers\":[{\"Name\":\"In\",\"Kind\":\"Input\",\"N\":\"auto\"},"                             \
+    "{\"Name\":\"Mid\",\"Kind\":\"Hidden\",\"N\":16" hidden "},"                                   \
+    "{\"Name\":\"Out\",\"Kind\":\"Output\",\"N\":\"auto\"" output "}]"
+
+/* A network as JSON is the network as parameters. */
+static void dsstne_networks(void **state)
+{
+    akin_ctx *ctx = *state;
+    static const char *const pairs[][2] = {
+        {"{\"epochs\":3,\"network\":{\"Version\":0.8,\"Kind\":\"FeedForward\",\"shuffleindices\":"
+         "false,"
+         "\"Denoising\":{\"p\":0.2},\"SparsenessPenalty\":{\"p\":0.4,\"beta\":2},"
+         "\"ScaledMarginalCrossEntropy\":{\"oneTarget\":0.9,\"zeroTarget\":0.1,\"oneScale\":3,"
+         "\"zeroScale\":0.5}," CHAIN(
+             ",\"Sparse\":true,\"Source\":[\"In\"]",
+             ",\"Activation\":\"Sigmoid\"") ","
+                                            "\"ErrorFunction\":\"ScaledMarginalCrossEntropy\"}}",
+         "{\"epochs\":3,\"hidden\":16,\"shuffle\":false,\"denoising\":0.2,\"sparseness_p\":0.4,"
+         "\"sparseness_beta\":2,\"one_target\":0.9,\"zero_target\":0.1,\"one_scale\":3,"
+         "\"zero_scale\":0.5}"},
+        {"{\"epochs\":3,\"network\":{\"DeltaBoost\":{\"one\":30,\"zero\":1},"
+         "\"ErrorFunction\":\"CrossEntropy\"," CHAIN(
+             ",\"Activation\":\"LRelu\",\"Slope\":0.2,\"pDropout\":0.5,\"Sparse\":true",
+             ",\"WeightInit\":{\"Scheme\":\"Xavier\",\"Scale\":1,\"Bias\":-2}") "}}",
+         "{\"epochs\":3,\"hidden\":16,\"activation\":\"lrelu\",\"slope\":0.2,\"dropout\":0.5,"
+         "\"denoising\":0,\"one_scale\":30,\"output_bias\":-2}"},
+    };
+    struct dataset *ds = events(ctx);
+    for (int c = 0; c < 2; c++) {
+        struct fitted a = fitted_new(ctx, ds, "sdae", pairs[c][0], NULL);
+        struct fitted b = fitted_new(ctx, ds, "sdae", pairs[c][1], NULL);
+        const struct net *x = &((const struct network *)a.m->self)->net;
+        const struct net *y = &((const struct network *)b.m->self)->net;
+        assert_int_equal(x->n_weights, y->n_weights);
+        assert_memory_equal(x->weights, y->weights, (size_t)x->n_weights * sizeof *x->weights);
+        assert_saves(&a);
+        fitted_free(&a);
+        fitted_free(&b);
+    }
+    dataset_free(ds);
+}
+
+/* DSSTNE's own samples: read, or refused by name for what akin does not have. */
+static void dsstne_samples(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        int layers, width;
+        const char *refusal;
+    } samples[] = {
+        {"benchmarks-dsstne-config", 4, 1024, NULL},
+        {"samples-movielens-config", 2, 128, NULL},
+        {"samples-network-config_1", 2, 128, NULL},
+        {"samples-network-config_2", 3, 1024, NULL},
+        {"samples-network-config_3", 2, 128, NULL},
+        {"samples-network-config_4", 3, 1536, NULL},
+        {"samples-network-config_5", 2, 256, NULL},
+        {"samples-network-config_6", 2, 256, NULL},
+        {"tst-test_data-validate_ScaledMarginalCrossEntropy_02", 2, 2, NULL},
+        {"tst-test_data-validate_DataScaledMarginalCrossEntropy_02", 2, 2, NULL},
+        {"samples-cifar-10-config", 0, 0, "LocalResponseNormalization is not something"},
+        {"tst-test_data-validate_L2_01", 0, 0, "an Input, hidden ones and an Output"},
+        {"tst-test_data-validate_L2_02", 0, 0, "Source 'Input' is not the layer before ('Hidden')"},
+    };
+    const char *data = getenv("AKIN_DATA");
+    if (!data) {
+        print_message("AKIN_DATA is not set: DSSTNE's samples are not read\n");
+        skip();
+    }
+    for (size_t s = 0; s < sizeof samples / sizeof *samples; s++) {
+        char path[512];
+        struct network_plan plan = {0};
+        akin_error err = {0};
+        snprintf(path, sizeof path, "%s/dsstne/%s.json", data, samples[s].file);
+        json_t *json = json_load_file(path, 0, NULL);
+        assert_non_null(json);
+        akin_status status = dsstne_plan(json, &plan, &err);
+        json_decref(json);
+        if (samples[s].refusal) {
+            assert_int_equal(status, AKIN_E_ARG);
+            assert_non_null(strstr(err.message, samples[s].refusal));
+            continue;
+        }
+        if (status != AKIN_OK)
+            fail_msg("%s: %s", path, err.message);
+        assert_int_equal(plan.net.n_layers, samples[s].layers);
+        assert_int_equal(plan.net.layer[0].width, samples[s].width);
+    }
+}
+
+static void dsstne_refusals(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"{}", "Layers must be an Input, hidden ones and an Output"},
+        {"{\"Layers\":3}", "Layers must be a list"},
+        {"{\"Speed\":3}", "the network: key 'Speed' is unknown"},
+        {"{" CHAIN(",\"Type\":\"Convolutional\"", "") "}", "layers of Type Convolutional are not"},
+        {"{" CHAIN(",\"BatchNormalization\":true", "") "}", "BatchNormalization is not something"},
+        {"{" CHAIN(",\"Depth\":2", "") "}", "a layer: key 'Depth' is unknown"},
+        {"{" CHAIN(",\"Activation\":\"Cos\"", "") "}", "Activation 'Cos' is not one of akin's"},
+        {"{" CHAIN(",\"pDropout\":1", "") "}", "pDropout=1 (must be 0..0.99)"},
+        {"{" CHAIN("", ",\"pDropout\":0.5") "}", "pDropout of the Output"},
+        {"{" CHAIN("", ",\"Source\":[\"In\",\"Mid\"]") "}", "Source must name one layer"},
+        {"{\"Denoising\":{\"q\":1}," CHAIN("", "") "}", "Denoising: key 'q' is unknown"},
+        {"{\"DeltaBoost\":{\"one\":2},\"ErrorFunction\":\"L2\"," CHAIN("", "") "}",
+         "DeltaBoost needs"},
+        {"{\"Kind\":\"Recurrent\"," CHAIN("", "") "}", "Kind 'Recurrent' is not one of akin's"},
+    };
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct network_plan plan = {0};
+        akin_error err = {0};
+        json_t *json = json_loads(rows[r][0], 0, NULL);
+        assert_non_null(json);
+        akin_status status = dsstne_plan(json, &plan, &err);
+        json_decref(json);
+        if (status != AKIN_E_ARG || !strstr(err.message, rows[r][1]))
+            fail_msg("%s: %s", rows[r][0], err.message);
     }
 }
 
@@ -293,6 +419,9 @@ int main(void)
         cmocka_unit_test(drawn_columns),
         cmocka_unit_test(refusals),
         cmocka_unit_test(estimates),
+        cmocka_unit_test(dsstne_networks),
+        cmocka_unit_test(dsstne_samples),
+        cmocka_unit_test(dsstne_refusals),
         cmocka_unit_test(odd_data),
         cmocka_unit_test(files_threads_memory),
     };

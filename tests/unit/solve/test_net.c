@@ -59,8 +59,10 @@ static struct net_spec spec_of(const struct golden_net *g)
                                              .unit = l < 2 ? g->hidden[l] : g->output,
                                              .start = NET_START_XAVIER,
                                              .start_scale = 1.0};
-    for (int l = 0; l < 2; l++)
+    for (int l = 0; l < 2; l++) {
         s.layer[l].slope = g->hidden[l] == NET_PRELU ? 0.25 : 0.1;
+        s.layer[l].is_sparse = g->sparse_beta > 0.0 && net_unit(g->hidden[l])->span > 0.0F;
+    }
     return s;
 }
 
@@ -254,6 +256,7 @@ static void gradients_of_what_is_drawn(void **state)
         if (c == 2) {
             spec.layer[1].unit = NET_LINEAR;
             spec.layer[1].is_gaussian = true;
+            spec.layer[1].is_sparse = false;
             spec.layer[1].dropout = 0.2;
             how.kl = 0.7;
         }
@@ -264,6 +267,7 @@ static void gradients_of_what_is_drawn(void **state)
         }
         if (c == 4) {
             spec.layer[0] = spec.layer[2];
+            spec.layer[0].is_sparse = false;
             spec.n_layers = 1;
         }
         check_gradients(ctx, &spec, &how, what[c]);
