@@ -30,7 +30,10 @@ enum rng_stream {
     RNG_RETRY = 15,
     RNG_INTERLEAVE = 16,
     RNG_GIBBS = 24,
-    RNG_GIBBS_HYPER = 25
+    RNG_GIBBS_HYPER = 25,
+    RNG_NET_START = 32,
+    RNG_NET_DROP = 33,
+    RNG_NET_NOISE = 34
 };
 
 /* 64 random bits of (seed, stream, index, counter). */

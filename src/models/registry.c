@@ -37,6 +37,8 @@
     X(als) \
     X(svdpp) \
     X(bmf) \
+    X(vae) \
+    X(sdae) \
     /* the end */
 /* clang-format on */
 

@@ -29,3 +29,6 @@
 {"userknn", "{\"similarity\":\"tfidf\",\"neighbors\":12,\"shrinkage\":2}"},
 {"userknn", "{\"mode\":\"rating\",\"similarity\":\"pearson\",\"damping\":0}"},
 {"ease", "{\"solver\":\"local\",\"neighbors\":12,\"reg\":5}"},
+{"vae", "{\"kind\":\"dae\",\"hidden\":20,\"factors\":12,\"negatives\":10,\"weighting\":\"weight\"}"},
+{"sdae", "{\"hidden\":[24,16],\"activation\":\"tanh\",\"error\":\"cross_entropy\",\"dropout\":0.2,\"sparseness_beta\":0.01}"},
+{"sdae", "{\"hidden\":[20],\"activation\":\"prelu\",\"output\":\"linear\",\"error\":\"l2\",\"optimizer\":\"nesterov\",\"learning_rate\":0.05}"},

@@ -1,0 +1,42 @@
+/*
+ * What the models that are a network (solve/net.h) share: their epochs, their askers, their files.
+ * A user is what the network makes of a history, so nothing is kept of users.
+ */
+#ifndef AKIN_MODELS_NETWORK_H
+#define AKIN_MODELS_NETWORK_H
+
+#include "models/model.h"
+#include "solve/net_train.h"
+
+/* self of such a model, or its first field. */
+struct network {
+    struct net net;
+    bool is_binary; /* weights of events count as 1 */
+};
+
+/* What a model makes of its parameters, whatever the data. */
+struct network_plan {
+    struct net_spec net;         /* n_in and the output's width are set by the functions below */
+    struct net_train_spec train; /* seed, batch 0 = by the rows */
+    int64_t n_input;             /* the items there must be, 0 = any number */
+    int64_t epochs;
+    double kl_epochs; /* train.kl is reached after so many */
+};
+
+/* E_ARG, E_MEMORY, E_CANCELLED. Reports epochs, starts from an earlier model (ctl). */
+akin_status network_fit(struct model *m, const struct network_plan *plan,
+                        const struct train_view *tv, const struct fit_control *ctl,
+                        akin_error *err);
+/* Of a struct scorer_class: the state is what the output layer sees, the vectors its rows. */
+akin_status network_fold_in(const void *self, const struct query *q, float *state,
+                            struct arena *scratch, akin_error *err);
+void network_vectors(const void *self, struct item_vectors *out);
+/* Section m.weights. */
+akin_status network_save(const struct model *m, struct container_writer *w, akin_error *err);
+akin_status network_load(struct model *m, const struct network_plan *plan, struct container *c,
+                         akin_error *err);
+void network_destroy(struct model *m);
+void network_estimate(const struct network_plan *plan, int64_t n_users, int64_t n_items,
+                      int64_t nnz, double *bytes, double *flops);
+
+#endif
