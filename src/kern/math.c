@@ -334,3 +334,25 @@ double kern_normal_cdf(double x)
         return 0.5 + x * horner(q, 9, x * x);
     return x < 0.0 ? normal_tail(-x) : 1.0 - normal_tail(x);
 }
+
+double kern_normal_quantile(double p)
+{
+    /* Hastings 1955, no. 69, is within 4.5e-4 of it; a step of Halley's cubes the error */
+    static const double q[] = {2.515517, 0.802853, 0.010328};
+    static const double r[] = {1.0, 1.432788, 0.189269, 0.001308};
+    static const double ROOT_TWO_PI = 0x1.40d931ff62706p+1;
+    if (!(p >= 0.0 && p <= 1.0))
+        return (double)NAN;
+    if (p == 0.0)
+        return -HUGE_VAL;
+    if (p > 0.5)
+        return -kern_normal_quantile(1.0 - p);
+    double t = sqrt(-2.0 * kern_log(p));
+    double x = horner(q, 3, t) / horner(r, 4, t) - t;
+    for (int step = 0; step < 2; step++) {
+        double density = kern_exp(-0.5 * x * x) / ROOT_TWO_PI;
+        double off = (kern_normal_cdf(x) / p - 1.0) * (p / density);
+        x -= off / (1.0 + 0.5 * x * off);
+    }
+    return x;
+}

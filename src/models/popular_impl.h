@@ -31,6 +31,9 @@ struct popular {
 
 akin_status popular_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
                         akin_error *err);
+/* self->names from the column `segment` of the user table. Fails: E_ARG (no such column), E_INPUT
+ * (too many values). */
+akin_status popular_segment_names(struct model *m, struct popular *self, akin_error *err);
 /* self->user_segment from the user table, whose column must exist; names are there. */
 akin_status popular_map_users(struct model *m, struct popular *self, akin_error *err);
 

@@ -1,10 +1,7 @@
 /*
- * Training of svdpp (see svdpp.c): users in batches; of each batch first the users are solved, in
- * parallel, then the items that they rated step, in parallel.
- *
- * The ratings of an item by a batch are a run of its row by users, as batches are ranges of users:
- * `segments` are these runs, `place` leads from each to its error among those of the batch. An item
- * sums over its run in order, so that no sum depends on threads and nothing is folded.
+ * Training of svdpp (see svdpp.c): users in batches (svdpp_batches.h); of each batch first the
+ * users are solved, in parallel, then the items that they rated step, in parallel. An item sums
+ * over its ratings by a batch in order, so that no sum depends on threads and nothing is folded.
  *
  * A step is rate · Σ / (1 + rate · n) over n ratings: for few ratings that of gradient descent, for
  * many (a small catalogue, a large batch) no further than to about the optimum, so that no choice
@@ -17,18 +14,12 @@
 #include "kern/kern.h"
 #include "kern/math.h"
 #include "models/svdpp.h"
+#include "models/svdpp_batches.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 enum { USERS_PER_BLOCK = 8, SEGMENTS_PER_BLOCK = 64, SETTLE_USERS = 64, POLL_ROWS = 4096 };
-
-/* The ratings [lo, lo + n) of `item`, in its row by users. */
-struct segment {
-    int64_t lo;
-    int32_t n, item;
-};
 
 struct svdpp_fit {
     akin_ctx *ctx;
@@ -39,13 +30,10 @@ struct svdpp_fit {
     float *users, *items, *user_bias, *item_bias, *y; /* the model's */
     uint64_t seed;
     double rate, variance;
-    int64_t n_batches;
-    int64_t *segment_ptr;    /* (n_batches + 1) */
-    struct segment *segment; /* items ascending within a batch */
-    int32_t *place;          /* (ratings by item) */
-    float *error;            /* of a batch, ratings by user */
-    float *pull;             /* (batch, factors) |N|^-½ Σ e q */
-    double *square;          /* (n_users) Σ e² */
+    struct svdpp_batches batches;
+    float *error;   /* of a batch, ratings by user */
+    float *pull;    /* (batch, factors) |N|^-½ Σ e q */
+    double *square; /* (n_users) Σ e² */
     int64_t longest, scratch_size;
     float *scratch; /* (workers, scratch_size) */
 };
@@ -131,12 +119,13 @@ static akin_status settle(struct svdpp_fit *f, akin_error *err)
 /* ---- Items --------------------------------------------------------------------------------- */
 
 /* g (k): Σ e [v, 1], h (factors): Σ pull. */
-static void step_item(const struct batch_job *job, const struct segment *seg, float *g, float *h)
+static void step_item(const struct batch_job *job, const struct svdpp_segment *seg, float *g,
+                      float *h)
 {
     struct svdpp_fit *f = job->f;
     const struct kern *kern = f->ctx->kern;
     const int32_t *user = f->data.by_item.col + seg->lo;
-    const int32_t *place = f->place + seg->lo;
+    const int32_t *place = f->batches.place + seg->lo;
     const int64_t *ptr = f->data.by_user.ptr;
     double n = (double)seg->n, rated = 0.0;
     memset(g, 0, (size_t)f->k * sizeof *g);
@@ -162,90 +151,14 @@ static akin_status item_block(void *arg, int64_t block, int worker, akin_error *
 {
     const struct batch_job *job = arg;
     struct svdpp_fit *f = job->f;
-    int64_t first = f->segment_ptr[job->batch], n = f->segment_ptr[job->batch + 1] - first;
+    const struct svdpp_batches *of = &f->batches;
+    int64_t first = of->segment_ptr[job->batch], n = of->segment_ptr[job->batch + 1] - first;
     float *g = f->scratch + worker * f->scratch_size;
     (void)err;
     for (int64_t i = par_lo(block, SEGMENTS_PER_BLOCK); i < par_hi(block, SEGMENTS_PER_BLOCK, n);
          i++)
-        step_item(job, &f->segment[first + i], g, g + f->k);
+        step_item(job, &of->segment[first + i], g, g + f->k);
     return AKIN_OK;
-}
-
-/* ---- Batches and their segments ------------------------------------------------------------ */
-
-static void batch_range(const struct svdpp_fit *f, int64_t batch, int64_t *lo, int64_t *hi)
-{
-    *lo = par_lo(batch, f->p->batch);
-    *hi = par_hi(batch, f->p->batch, f->n_users);
-}
-
-/* Visits the runs; counts them (segment NULL) at segment_ptr[batch + 1], or puts them. */
-static akin_status each_segment(struct svdpp_fit *f, int64_t *at, bool is_count, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct csr *rows = &f->data.by_item;
-    for (int64_t i = 0; i < f->n_items; i++) {
-        if (i % POLL_ROWS == 0)
-            AKIN_TRY(ctx_check(f->ctx, err));
-        for (int64_t e = rows->ptr[i]; e < rows->ptr[i + 1];) {
-            int64_t batch = rows->col[e] / f->p->batch, lo = e;
-            while (e < rows->ptr[i + 1] && rows->col[e] < (batch + 1) * f->p->batch)
-                e++;
-            if (!is_count)
-                f->segment[at[batch]] = (struct segment){lo, (int32_t)(e - lo), (int32_t)i};
-            at[batch]++;
-        }
-    }
-done:
-    return status;
-}
-
-static akin_status segments_build(struct svdpp_fit *f, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t *at = NULL, sum = 0;
-    MEM_ZERO(f->ctx, f->segment_ptr, f->n_batches + 1);
-    MEM_ZERO(f->ctx, at, f->n_batches);
-    AKIN_TRY(each_segment(f, at, true, err));
-    for (int64_t b = 0; b < f->n_batches; b++) {
-        f->segment_ptr[b] = sum;
-        sum += at[b];
-        at[b] = f->segment_ptr[b];
-    }
-    f->segment_ptr[f->n_batches] = sum;
-    MEM_NEW(f->ctx, f->segment, sum);
-    AKIN_TRY(each_segment(f, at, false, err));
-done:
-    mem_free(f->ctx, at);
-    return status;
-}
-
-/* Where the error of each rating lies, by item; the longest batch in *most. */
-static akin_status places_build(struct svdpp_fit *f, int64_t *most, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct csr *by_user = &f->data.by_user, *by_item = &f->data.by_item;
-    int64_t *at = NULL;
-    *most = 0;
-    MEM_NEW(f->ctx, at, f->n_items);
-    MEM_NEW(f->ctx, f->place, csr_nnz(by_user));
-    memcpy(at, by_item->ptr, (size_t)f->n_items * sizeof *at);
-    for (int64_t b = 0; b < f->n_batches; b++) {
-        int64_t lo, hi;
-        batch_range(f, b, &lo, &hi);
-        int64_t first = by_user->ptr[lo], n = by_user->ptr[hi] - first;
-        AKIN_TRY(ctx_check(f->ctx, err));
-        if (n > INT32_MAX)
-            AKIN_FAIL(AKIN_E_ARG,
-                      "svdpp: batch=%d: %" PRId64 " ratings in one batch (must be below 2^31)",
-                      (int)f->p->batch, n);
-        *most = n > *most ? n : *most;
-        for (int64_t e = 0; e < n; e++)
-            f->place[at[by_user->col[first + e]]++] = (int32_t)e;
-    }
-done:
-    mem_free(f->ctx, at);
-    return status;
 }
 
 /* ---- Start --------------------------------------------------------------------------------- */
@@ -300,7 +213,6 @@ static akin_status fit_alloc(struct svdpp_fit *f, akin_error *err)
 {
     akin_status status = AKIN_OK;
     akin_ctx *ctx = f->ctx;
-    int64_t most;
     MEM_ZERO(ctx, f->users, f->n_users * f->k);
     MEM_ZERO(ctx, f->items, f->n_items * f->k);
     MEM_ZERO(ctx, f->user_bias, f->n_users);
@@ -310,10 +222,8 @@ static akin_status fit_alloc(struct svdpp_fit *f, akin_error *err)
         int64_t n = f->data.by_user.ptr[u + 1] - f->data.by_user.ptr[u];
         f->longest = n > f->longest ? n : f->longest;
     }
-    f->n_batches = par_blocks(f->n_users, f->p->batch);
-    AKIN_TRY(places_build(f, &most, err));
-    AKIN_TRY(segments_build(f, err));
-    MEM_NEW(ctx, f->error, most);
+    AKIN_TRY(svdpp_batches_make(ctx, &f->data, f->p->batch, &f->batches, err));
+    MEM_NEW(ctx, f->error, f->batches.most);
     MEM_NEW(ctx, f->pull, (f->p->batch < f->n_users ? f->p->batch : f->n_users) * f->factors);
     MEM_NEW(ctx, f->square, f->n_users);
     f->scratch_size = f->longest + 2 * f->k + row_scratch_max(f->k, f->longest);
@@ -325,9 +235,7 @@ done:
 static void fit_free(struct svdpp_fit *f)
 {
     akin_ctx *ctx = f->ctx;
-    mem_free(ctx, f->segment_ptr);
-    mem_free(ctx, f->segment);
-    mem_free(ctx, f->place);
+    svdpp_batches_free(ctx, &f->batches);
     mem_free(ctx, f->error);
     mem_free(ctx, f->pull);
     mem_free(ctx, f->square);
@@ -340,10 +248,11 @@ static akin_status run_epoch(struct svdpp_fit *f, double *loss, akin_error *err)
 {
     akin_status status = AKIN_OK;
     *loss = 0.0;
-    for (int64_t b = 0; b < f->n_batches; b++) {
+    for (int64_t b = 0; b < f->batches.n; b++) {
         struct batch_job job = {.f = f, .batch = b};
-        batch_range(f, b, &job.lo, &job.hi);
-        int64_t n = f->segment_ptr[b + 1] - f->segment_ptr[b];
+        job.lo = par_lo(b, f->p->batch);
+        job.hi = par_hi(b, f->p->batch, f->n_users);
+        int64_t n = f->batches.segment_ptr[b + 1] - f->batches.segment_ptr[b];
         AKIN_TRY(
             par_for(f->ctx, par_blocks(job.hi - job.lo, USERS_PER_BLOCK), user_block, &job, err));
         AKIN_TRY(par_for(f->ctx, par_blocks(n, SEGMENTS_PER_BLOCK), item_block, &job, err));

@@ -1,6 +1,6 @@
 /*
  * Draws of Gibbs samplers: normals by Box and Muller over whole arrays, gammas by Marsaglia and
- * Tsang's rejection. Not here: truncated or multivariate draws; callers build them from these.
+ * Tsang's rejection. Not here: multivariate draws; callers build them from these.
  *
  * The angle of a pair is a 32-bit fraction of a turn: its two highest bits choose the quarter, the
  * rest an angle of at most an eighth to either side, where short Taylor polynomials are good to a
@@ -84,4 +84,15 @@ double draw_gamma(struct rng *rng, double shape, double rate)
         if (kern_log(u) < 0.5 * x * x + d - d * v + d * kern_log(v))
             return boost * d * v / rate;
     }
+}
+
+double draw_truncated(double u, double lo, double hi)
+{
+    if (lo > 0.0) /* the lesser tail keeps its digits */
+        return -draw_truncated(u, -hi, -lo);
+    double below = kern_normal_cdf(lo), mass = kern_normal_cdf(hi) - below;
+    if (!(mass > 0.0))
+        return hi;
+    double x = kern_normal_quantile(below + u * mass);
+    return x < lo ? lo : x > hi ? hi : x;
 }

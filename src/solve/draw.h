@@ -1,6 +1,6 @@
 /*
- * Draws of Gibbs samplers: standard normals by the array, gamma deviates one by one. Pure functions
- * of their keys (core/rng.h), so that any block of rows may be drawn by any thread.
+ * Draws of Gibbs samplers: standard normals by the array, gamma and cut normals one by one. Pure
+ * functions of their keys (core/rng.h), so that any block of rows may be drawn by any thread.
  */
 #ifndef AKIN_SOLVE_DRAW_H
 #define AKIN_SOLVE_DRAW_H
@@ -24,5 +24,11 @@ double draw_normal(struct rng *rng);
  * takes as many draws of the sequence as it needs.
  */
 double draw_gamma(struct rng *rng, double shape, double rate);
+
+/*
+ * A standard normal between lo and hi (infinite ends allowed) from a uniform u in (0, 1), by
+ * inversion; beyond the distribution's reach in double the end nearer to 0.
+ */
+double draw_truncated(double u, double lo, double hi);
 
 #endif

@@ -183,6 +183,12 @@ def golden():
     def sign(v):
         return v if draw.random() < 0.5 else -v
 
+    def quantile(p):
+        if p > 0.5:
+            return -quantile(1 - p)
+        guess = -mp.sqrt(-2 * mp.log(p)) if p < mpf("0.01") else mpf(0)
+        return mp.findroot(lambda v: mp.log(mp.ncdf(v)) - mp.log(p), guess)
+
     edge = [0.65, 0.6499999999999999, 1e-300, 5e-324, 2.2250738585072014e-308]
     rows = {
         "exp": [(mp.exp, x) for x in [0.0, 1.0, -1.0, 709.78, -745.1, -708.5, 1e-20, 0.5]
@@ -200,6 +206,9 @@ def golden():
         "normal_cdf": [(lambda v: mp.erfc(-v / mp.sqrt(2)) / 2, x)
                        for x in [0.0, 0.65, -0.65, -38.4, 8.0, 1e-10, 1.959963984540054]
                        + [uniform(-38, 0) for _ in range(60)] + [uniform(-4, 4) for _ in range(60)]],
+        "normal_quantile": [(quantile, x) for x in [0.975, 0.4999999, 1 - 2**-53]
+                            + [10.0 ** -k for k in (3, 6, 10, 30, 100, 200, 300)]
+                            + [k / 64 for k in range(1, 64) if k != 32]],
     }
     print("/* Made by tests/golden/make_math.py golden: arguments and correctly rounded values. */")
     for name, values in rows.items():

@@ -502,6 +502,7 @@ static inline void battery_doubles(struct battery *bat)
         battery_put_double(bat, kern_cos(x));
         battery_put_double(bat, kern_normal(a, b));
         battery_put_double(bat, kern_normal_cdf(x * 0.01));
+        battery_put_double(bat, kern_normal_quantile((double)(b >> 11) * 0x1p-53));
     }
 }
 

@@ -45,6 +45,19 @@ static void check(const char *name, double (*fn)(double), const struct golden *r
     assert_true(worst <= limit);
 }
 
+static void check_quantile(void)
+{
+    double worst = 0.0;
+    for (size_t i = 0; i < N(normal_quantile_golden); i++) {
+        double want = normal_quantile_golden[i].want;
+        double off = fabs(kern_normal_quantile(normal_quantile_golden[i].x) - want);
+        off /= fabs(want) > 1.0 ? fabs(want) : 1.0;
+        worst = off <= worst ? worst : off;
+    }
+    printf("  %-10s %.2g\n", "quantile", worst);
+    assert_true(worst <= 1e-15);
+}
+
 static double sqrt_two_pow(double y)
 {
     return kern_pow(2.0, y);
@@ -60,6 +73,7 @@ static void test_doubles(void **state)
     check("sin", kern_sin, sin_golden, N(sin_golden), 1.0);
     check("cos", kern_cos, cos_golden, N(cos_golden), 1.0);
     check("normal_cdf", kern_normal_cdf, normal_cdf_golden, N(normal_cdf_golden), 2.0);
+    check_quantile();
     double worst = 0.0;
     for (size_t i = 0; i < N(pow_golden); i++) {
         const struct golden *g = &pow_golden[i];
@@ -108,6 +122,9 @@ static void test_special_doubles(void **state)
     assert_true(isnan(kern_sin(inf)) && isnan(kern_cos(nan)) && isnan(kern_sin(2e6)));
     assert_true(kern_normal_cdf(inf) == 1.0 && kern_normal_cdf(-inf) == 0.0);
     assert_true(isnan(kern_normal_cdf(nan)));
+    assert_true(kern_normal_quantile(0.0) == -inf && kern_normal_quantile(1.0) == inf);
+    assert_true(isnan(kern_normal_quantile(nan)) && isnan(kern_normal_quantile(-1e-300)));
+    assert_true(isnan(kern_normal_quantile(1.5)) && kern_normal_quantile(5e-324) < -38.0);
 }
 
 static void test_special_floats(void **state)

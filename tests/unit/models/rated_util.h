@@ -99,6 +99,60 @@ static inline akin_status note_first(void *arg, struct model *m, int64_t epoch, 
     return AKIN_OK;
 }
 
+/* A fit of its own to the data of b, watched; params is taken. */
+static inline void fit_watched(struct bed *b, const char *model, json_t *params,
+                               const struct fit_control *ctl)
+{
+    struct model *m = NULL;
+    bed_fit(b, model, "{\"epochs\":1}"); /* for its view */
+    assert_int_equal(model_create(b->ctx, model_class_find(model), params, &m, &b->err), AKIN_OK);
+    assert_int_equal(model_fit(m, &b->fit.tv, ctl, &b->err), AKIN_OK);
+    json_decref(params);
+    model_free(m);
+    bed_drop(b);
+}
+
+/* Ten times the ratings, ten times the answers. events (n, of `items`) are changed. */
+static inline void check_scale(const char *model, const char *params, struct toy_event *events,
+                               int64_t n, int32_t items, double tolerance)
+{
+    float *score[2];
+    for (int scaled = 0; scaled < 2; scaled++) {
+        struct bed b;
+        score[scaled] = calloc((size_t)items, sizeof **score);
+        for (int64_t e = 0; scaled && e < n; e++)
+            events[e].value = 10.0f * events[e].value - 20.0f;
+        bed_open(&b, 1, events, n);
+        bed_fit(&b, model, params);
+        struct query q = model_query_user(b.fit.m, toy_user(b.ds, 5));
+        predict(&b, &q, score[scaled]);
+        bed_close(&b);
+    }
+    for (int32_t i = 0; i < items; i++)
+        assert_true(fabs((double)score[1][i] + 20.0 - 10.0 * (double)score[0][i]) < tolerance);
+    free(score[0]);
+    free(score[1]);
+}
+
+/* Of one rating it is what is predicted; without values the fit is refused with the message. */
+static inline void check_one_rating(const char *model, const char *params, const char *message)
+{
+    const struct toy_event one = {0, 0, 4.0f, 1600000000};
+    struct bed b;
+    float score[1];
+    bed_open(&b, 1, &one, 1);
+    bed_fit(&b, model, params);
+    struct query q = model_query_user(b.fit.m, 0);
+    predict(&b, &q, score);
+    assert_true(fabs((double)score[0] - 4.0) < 1e-6);
+    bed_drop(&b);
+    mem_free(b.ctx, (void *)(uintptr_t)b.ds->value);
+    b.ds->value = NULL;
+    assert_int_equal(bed_try(&b, model, "{}"), AKIN_E_INPUT);
+    assert_non_null(strstr(b.err.message, message));
+    bed_close(&b);
+}
+
 /* A start from the fit of b: the first epoch is where that one ended, not where a cold one is; of
  * other factors it is refused. others: parameters with another number of factors. */
 static inline void check_warm(struct bed *b, const char *model, const char *params,

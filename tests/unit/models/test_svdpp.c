@@ -248,40 +248,21 @@ static void test_never_diverges(void **state)
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
         struct watch w = {0};
         struct fit_control ctl = {.arg = &w, .epoch = watch_epoch};
-        struct model *m = NULL;
-        json_t *params = json_pack("{s:i, s:f, s:i}", "batch", c[i].batch, "learning_rate",
-                                   c[i].rate, "epochs", 40);
-        bed_fit(&b, "svdpp", "{\"epochs\":1}"); /* for its view */
-        assert_int_equal(model_create(b.ctx, model_class_find("svdpp"), params, &m, &b.err),
-                         AKIN_OK);
-        assert_int_equal(model_fit(m, &b.fit.tv, &ctl, &b.err), AKIN_OK);
+        fit_watched(&b, "svdpp",
+                    json_pack("{s:i, s:f, s:i}", "batch", c[i].batch, "learning_rate", c[i].rate,
+                              "epochs", 40),
+                    &ctl);
         if (!(w.last < 1.1 * w.first))
             fail_msg("batch %d, rate %g: %g after %g", c[i].batch, c[i].rate, w.last, w.first);
-        json_decref(params);
-        model_free(m);
-        bed_drop(&b);
     }
     bed_close(&b);
 }
 
-/* Ten times the ratings, ten times the answers. */
 static void test_scale(void **state)
 {
     (void)state;
-    float score[2][ITEMS];
-    int64_t n = taste_ratings(test_seed, USERS, ITEMS, 0.5, events);
-    for (int scaled = 0; scaled < 2; scaled++) {
-        struct bed b;
-        for (int64_t e = 0; scaled && e < n; e++)
-            events[e].value = 10.0f * events[e].value - 20.0f;
-        bed_open(&b, 1, events, n);
-        bed_fit(&b, "svdpp", "{\"factors\":4,\"learning_rate\":0.05}");
-        struct query q = model_query_user(b.fit.m, toy_user(b.ds, 5));
-        predict(&b, &q, score[scaled]);
-        bed_close(&b);
-    }
-    for (int i = 0; i < ITEMS; i++)
-        assert_true(fabs((double)score[1][i] + 20.0 - 10.0 * (double)score[0][i]) < 0.01);
+    check_scale("svdpp", "{\"factors\":4,\"learning_rate\":0.05}", events,
+                taste_ratings(test_seed, USERS, ITEMS, 0.5, events), ITEMS, 0.01);
 }
 
 /* What was rated at all says something: here taste shows in the choice, ratings are noise. */
@@ -353,21 +334,7 @@ static void test_unrated(void **state)
 static void test_bad_input(void **state)
 {
     (void)state;
-    struct bed b;
-    float score[2];
-    events[0] = (struct toy_event){0, 0, 4.0f, 1600000000};
-    bed_open(&b, 1, events, 1);
-    bed_fit(&b, "svdpp", "{}");
-    struct query q = model_query_user(b.fit.m, 0);
-    predict(&b, &q, score);
-    assert_true(fabs((double)score[0] - 4.0) < 1e-6);
-    bed_close(&b);
-    bed_open(&b, 1, events, 1);
-    mem_free(b.ctx, (void *)(uintptr_t)b.ds->value);
-    b.ds->value = NULL;
-    assert_int_equal(bed_try(&b, "svdpp", "{}"), AKIN_E_INPUT);
-    assert_non_null(strstr(b.err.message, "svdpp: needs ratings"));
-    bed_close(&b);
+    check_one_rating("svdpp", "{}", "svdpp: needs ratings");
 }
 
 static void test_warm(void **state)
