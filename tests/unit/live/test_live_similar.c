@@ -13,7 +13,8 @@ enum { PER_CLUSTER = TOY_USERS / TOY_CLUSTERS };
  * persons apart rather than tastes. */
 static json_t *few_factors(const struct model_class *cls)
 {
-    return cls->scorer.vectors ? json_pack("{s:i}", "factors", TOY_CLUSTERS) : NULL;
+    bool has_length = param_find(cls->params, cls->n_params, "factors");
+    return cls->scorer.vectors && has_length ? json_pack("{s:i}", "factors", TOY_CLUSTERS) : NULL;
 }
 
 /* Users like a user: (list, to be released by the caller). */
