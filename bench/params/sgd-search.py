@@ -4,10 +4,11 @@
     bench/params/sgd-search.py --model svd [--akin build/akin] [--data DIR] [--sets a,b] key=v1,v2 …
 
 Every combination of the values given is trained and measured on each set (AKIN_DATA or --data holds
-them). A set's test part is split off first and not looked at: of rating sets fold 0 of kfold:5,
-Gowalla's is a file of its own. The validation part is carved from what is left: five folds of the
-ratings (rmse), ratio:0.2 of the positives (ndcg@20, recall@20). Combinations come best first, by
-the mean over sets of the first metric as a share of the best on that set.
+them); with --each an argument is a whole combination: 'candidates=4 epochs=40'. A set's test part is
+split off first and not looked at: of rating sets fold 0 of kfold:5, Gowalla's is a file of its own, of
+the others it is the leaderboard's. The validation part is carved from what is left: five folds of the
+ratings (rmse), ratio:0.2 or leave-last:5 of the positives (ndcg@20, recall@20). Combinations come best
+first, by the mean over sets of the first metric as a share of the best on that set.
 """
 import argparse
 import itertools
@@ -18,12 +19,15 @@ import tempfile
 
 RATINGS = {"by": "kfold:5", "metrics": ["rmse"]}
 POSITIVES = {"by": "ratio:0.2", "metrics": ["ndcg@20", "recall@20"]}
+LIKED = {**POSITIVES, "by": "leave-last:5", "options": ["--positive", "value >= 4"]}
 
 # name: (files under the data directory, reading options, split of the test off, how to validate)
 SETS = {
     "movielens": ("ml-latest-small/ratings.csv", [], "kfold:5", RATINGS),
     "jester": ("jester/jester1.csv.zst", [], "kfold:5", RATINGS),
     "gowalla": ("gowalla/train.txt", ["--format", "adjacency"], None, POSITIVES),
+    "movielens-liked": ("ml-latest-small/ratings.csv", [], "leave-last:5", LIKED),
+    "lastfm": ("lastfm-hetrec/user_artists.dat", [], "ratio:0.2", POSITIVES),
 }
 
 
@@ -49,7 +53,7 @@ def prepare(akin, data, name, folder):
 def measure(akin, model, train, how, setting):
     """The metrics of a setting on the validation part."""
     command = [akin, "evaluate", "--train", train, "--split", how["by"], "--bootstrap", "0",
-               "--metrics", ",".join(how["metrics"]), "--model", model, "--json", "--quiet"]
+               "--metrics", ",".join(how["metrics"]), "--model", model, "--json", "--quiet", *how.get("options", [])]
     for key, value in setting.items():
         command += ["--set", f"{key}={value}"]
     found = json.loads(run(command))["results"][0]["metrics"]
@@ -63,11 +67,15 @@ def main():
     parser.add_argument("--data", default=os.environ.get("AKIN_DATA", "data"))
     parser.add_argument("--model", default="svd")
     parser.add_argument("--sets", default="movielens,jester")
+    parser.add_argument("--each", action="store_true")
     parser.add_argument("grid", nargs="*", metavar="key=v1,v2")
     args = parser.parse_args()
-    grid = dict(entry.split("=", 1) for entry in args.grid)
-    settings = [dict(zip(grid, values))
-                for values in itertools.product(*(v.split(",") for v in grid.values()))]
+    if args.each:
+        settings = [dict(e.split("=", 1) for e in entry.split()) for entry in args.grid]
+    else:
+        grid = dict(entry.split("=", 1) for entry in args.grid)
+        settings = [dict(zip(grid, values))
+                    for values in itertools.product(*(v.split(",") for v in grid.values()))]
     sets = args.sets.split(",")
     rows = [[] for _ in settings]
     with tempfile.TemporaryDirectory() as folder:

@@ -16,257 +16,62 @@
  * Cost: an epoch n steps of 12·factors flops, a draw and dealing; fold-in passes·items steps. Not
  * here: weights of positives, biases (a factor learns them), adaptive negatives.
  */
+#include "models/bpr.h"
 #include "core/par.h"
 #include "core/rng.h"
 #include "kern/math.h"
-#include "models/factors.h"
 #include "models/model_impl.h"
+#include "models/negatives.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 enum {
-    POOL = 4096, /* negatives for askers */
-    SLOTS = 4,   /* of an item of mean weight in the table of its stripe */
     PASSES = 20, /* of fold-in over the asker's positives */
     POLL_STEPS = 1 << 12
-};
-
-struct bpr_params {
-    int64_t factors;
-    int64_t epochs;
-    double learning_rate;
-    double decay;
-    double reg;
-    double stddev;
-    double negative_exponent;
-    int64_t grid;
 };
 
 static const akin_param bpr_rows[] = {
     PARAM_INT(struct bpr_params, factors, "64", 1, 4096, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
               "length of the user and item vectors"),
-    PARAM_INT(struct bpr_params, epochs, "150", 1, 100000, "", 0,
+    PARAM_INT(struct bpr_params, epochs, "100", 1, 100000, "", 0,
               "passes over the positives; the most, if early stopping ends it"),
-    PARAM_REAL(struct bpr_params, learning_rate, "0.15", 1e-6, 10, "",
+    PARAM_REAL(struct bpr_params, learning_rate, "0.2", 1e-6, 10, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "size of a step in the first epoch"),
-    PARAM_REAL(struct bpr_params, decay, "0.985", 0.1, 1, "", 0,
+    PARAM_REAL(struct bpr_params, decay, "0.97", 0.1, 1, "", 0,
                "the learning rate is multiplied by it after each epoch"),
-    PARAM_REAL(struct bpr_params, reg, "0.01", 0, 100, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+    PARAM_REAL(struct bpr_params, reg, "0.03", 0, 100, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "strength of the L2 regularisation, a step"),
     PARAM_REAL(struct bpr_params, stddev, "0.1", 1e-6, 100, "", 0,
                "standard deviation of the random start"),
-    PARAM_REAL(struct bpr_params, negative_exponent, "0.4", 0, 2, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct bpr_params, negative_exponent, "0", 0, 2, "", AKIN_PARAM_TUNE,
                "negatives by (users of the item)^this: 0 = all alike, 1 = by popularity"),
+    PARAM_INT(struct bpr_params, candidates, "8", 1, BPR_CANDIDATES_MAX, "items",
+              AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+              "negatives drawn for a positive, of which the one that scores highest is taken"),
     PARAM_INT(struct bpr_params, grid, "0", 0, GRID_MAX, "stripes", 0,
               "stripes of users and of items; as many threads can work; 0 = by the positives"),
 };
 
-struct bpr {
-    const struct bpr_params *params;
-    struct factors f;
-    const int32_t *pool; /* (n_pool) items by their weight as negatives */
-    int64_t n_pool;      /* POOL, 0 without items */
-    bool is_mapped;
-};
+static const struct model_older bpr_older[] = {{"candidates", "1"}, {NULL, NULL}};
 
-/* ---- Negatives ----------------------------------------------------------------------------- */
-
-/*
- * n_slots of the items (n) as their weights go: the item of every total/n_slots-th of the summed
- * weights from `offset` (in [0, 1) of such a step) on. weight by item number, NULL = all alike.
- */
-static void fill_slots(const int32_t *item, int64_t n, const double *weight, double offset,
-                       int64_t n_slots, int32_t *slot)
+int32_t bpr_hardest(const struct factors *f, const float *p, const int32_t *candidate, int64_t n)
 {
-    double total = 0.0, below = 0.0;
-    for (int64_t t = 0; t < n; t++)
-        total += weight ? weight[item[t]] : 1.0;
-    int64_t at = 0;
-    for (int64_t t = 0; t < n; t++) {
-        below += weight ? weight[item[t]] : 1.0;
-        while (at < n_slots && ((double)at + offset) * total < below * (double)n_slots)
-            slot[at++] = item[t];
+    int32_t out = -1;
+    float highest = 0.0f;
+    if (n == 1)
+        return candidate[0];
+    for (int64_t c = 0; c < n; c++) {
+        if (candidate[c] < 0)
+            continue;
+        float x = f->ctx->kern->dot(p, f->items + candidate[c] * f->k, f->k);
+        if (out < 0 || x > highest) {
+            out = candidate[c];
+            highest = x;
+        }
     }
-    while (at < n_slots)
-        slot[at++] = item[n - 1];
-}
-
-/* Ascending item (n > 0); without branches, which here no CPU could foretell. */
-static bool has_item(const int32_t *item, int64_t n, int32_t wanted)
-{
-    while (n > 1) {
-        int64_t half = n / 2;
-        item += half & -(int64_t)(item[half - 1] < wanted);
-        n -= half;
-    }
-    return *item == wanted;
-}
-
-/* One of slot (n) that is not among own (n_own, ascending), from two draws; -1 = neither. */
-static int32_t draw_negative(uint64_t bits, const int32_t *slot, int64_t n, const int32_t *own,
-                             int64_t n_own)
-{
-    for (int t = 0; t < 2; t++, bits >>= 32) {
-        int32_t item = slot[(bits & UINT32_MAX) * (uint64_t)n >> 32];
-        if (!has_item(own, n_own, item))
-            return item;
-    }
-    return -1;
-}
-
-/* ---- Fit ----------------------------------------------------------------------------------- */
-
-struct bpr_fit {
-    struct bpr *s;
-    struct sgd sgd;
-    uint64_t seed;
-    double *weight; /* (n_items) NULL = all alike */
-    int32_t *slot;  /* (SLOTS·n_items) by stripe, NULL = all alike: the stripe itself */
-};
-
-static akin_status weights_set(struct bpr_fit *fit, const int32_t *item_count, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct bpr *s = fit->s;
-    double exponent = s->params->negative_exponent;
-    if (!(exponent > 0.0))
-        goto done;
-    MEM_NEW(s->f.ctx, fit->weight, s->f.n_items);
-    MEM_NEW(s->f.ctx, fit->slot, SLOTS * s->f.n_items);
-    for (int64_t i = 0; i < s->f.n_items; i++) /* nobody's items may be negatives, too */
-        fit->weight[i] = kern_pow(item_count[i] > 0 ? (double)item_count[i] : 0.5, exponent);
-done:
-    return status;
-}
-
-static akin_status slots_block(void *arg, int64_t b, int worker, akin_error *err)
-{
-    const struct bpr_fit *fit = arg;
-    const struct grid *g = fit->sgd.grid;
-    int64_t lo = g->item_ptr[b], n = g->item_ptr[b + 1] - lo;
-    uint64_t bits = rng_u64(fit->seed, RNG_NEGATIVE, (uint64_t)fit->sgd.epoch, UINT64_MAX >> 8);
-    (void)worker;
-    (void)err;
-    if (n > 0)
-        fill_slots(g->item + lo, n, fit->weight, (double)(bits >> 11) * 0x1p-53, SLOTS * n,
-                   fit->slot + SLOTS * lo);
-    return AKIN_OK;
-}
-
-static akin_status bpr_dealt(void *arg, akin_error *err)
-{
-    struct bpr_fit *fit = arg;
-    return fit->weight ? par_for(fit->s->f.ctx, fit->sgd.grid->n, slots_block, fit, err) : AKIN_OK;
-}
-
-/* The negative of a positive: drawn here, where the items of its user are at hand. */
-static void bpr_fill(void *arg, struct grid_entry *entry, struct kern_sample *sample)
-{
-    const struct bpr_fit *fit = arg;
-    const struct grid *g = fit->sgd.grid;
-    int64_t each = fit->slot ? SLOTS : 1, b = entry->stripe;
-    const int32_t *slot = (fit->slot ? fit->slot : g->item) + each * g->item_ptr[b];
-    if (entry->is_first || entry->at % 2 == 0)
-        rng_two(fit->seed, RNG_NEGATIVE, (uint64_t)fit->sgd.epoch, (uint64_t)entry->at / 2,
-                entry->memo);
-    sample->u.other =
-        draw_negative(entry->memo[entry->at % 2], slot,
-                      each * (g->item_ptr[b + 1] - g->item_ptr[b]), entry->own, entry->n_own);
-}
-
-/* Samples for which a negative was found. */
-static double bpr_steps(void *arg, const struct kern_sample *sample, int64_t n)
-{
-    const struct bpr_fit *fit = arg;
-    const struct kern *kern = fit->s->f.ctx->kern;
-    double loss = 0.0;
-    for (int64_t lo = 0; lo < n;) {
-        int64_t hi = lo;
-        while (hi < n && sample[hi].u.other >= 0)
-            hi++;
-        loss += kern->sgd_pairs(&fit->sgd.step, hi - lo, sample + lo);
-        lo = hi + 1;
-    }
-    return loss;
-}
-
-static akin_status bpr_begin(struct bpr *s, const struct train_view *tv,
-                             const struct fit_control *ctl, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct factors *f = &s->f;
-    int64_t k = s->params->factors;
-    const struct factors_start start = {
-        .seed = tv->seed, .width = k, .stddev = s->params->stddev, .least = -DBL_MAX};
-    AKIN_TRY(factors_begin(f, &start, err));
-    for (int64_t u = 0; u < f->n_users; u++)
-        if (tv->by_user.ptr[u] == tv->by_user.ptr[u + 1])
-            memset(f->users + u * f->k, 0, (size_t)k * sizeof *f->users);
-    if (ctl->warm) {
-        const struct bpr *old = ctl->warm->self;
-        AKIN_TRY(factors_warm(f, &old->f, k, old->params->factors, ctl, err));
-    }
-done:
-    return status;
-}
-
-/* The pool of fold-in: as the weights go. */
-static akin_status pool_set(struct bpr *s, const struct bpr_fit *fit, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int32_t *all = NULL, *pool = NULL;
-    s->n_pool = s->f.n_items > 0 ? POOL : 0;
-    MEM_NEW(s->f.ctx, pool, s->n_pool);
-    s->pool = pool;
-    MEM_NEW(s->f.ctx, all, s->f.n_items);
-    for (int64_t i = 0; i < s->f.n_items; i++)
-        all[i] = (int32_t)i;
-    if (s->n_pool > 0)
-        fill_slots(all, s->f.n_items, fit->weight, 0.5, POOL, pool);
-done:
-    mem_free(s->f.ctx, all);
-    return status;
-}
-
-static akin_status bpr_fit(struct model *m, const struct train_view *tv,
-                           const struct fit_control *ctl, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct bpr *s = m->self;
-    const struct bpr_params *p = m->params;
-    struct grid grid = {.ctx = m->ctx};
-    struct bpr_fit fit = {.s = s, .seed = tv->seed};
-    s->params = p;
-    AKIN_TRY(factors_alloc(m, p->factors, &s->f, err));
-    AKIN_TRY(weights_set(&fit, tv->item_count, err));
-    AKIN_TRY(pool_set(s, &fit, err));
-    AKIN_TRY(bpr_begin(s, tv, ctl, err));
-    AKIN_TRY(grid_init(m->ctx, &tv->by_user, p->grid, tv->seed, &grid, err));
-    fit.sgd = (struct sgd){.m = m,
-                           .ctl = ctl,
-                           .grid = &grid,
-                           .f = &s->f,
-                           .epochs = p->epochs,
-                           .learning_rate = p->learning_rate,
-                           .decay = p->decay,
-                           .reg = p->reg,
-                           .learns_p = p->factors,
-                           .learns_q = p->factors,
-                           .skips_q = -1,
-                           .deals_anew = true,
-                           .dealt = bpr_dealt,
-                           .fill = bpr_fill,
-                           .fn = bpr_steps,
-                           .arg = &fit};
-    AKIN_TRY(sgd_run(&fit.sgd, err));
-done:
-    grid_free(&grid);
-    mem_free(m->ctx, fit.weight);
-    mem_free(m->ctx, fit.slot);
-    return status;
+    return out;
 }
 
 /* ---- The asker ----------------------------------------------------------------------------- */
@@ -297,6 +102,18 @@ static void walk_note(const struct bpr *s, struct walk *w, int32_t j, int32_t ot
     w->add[j] += (double)a * (kern->dot64(q, w->target, k) - kern->dot64(o, w->target, k)) / *kept;
 }
 
+/* The negative of a positive in a pass: by the two alone. */
+static int32_t walk_negative(const struct bpr *s, const struct walk *w, int32_t j, int pass)
+{
+    const struct negatives from = {.slot = s->pool, .n = s->n_pool, .own = w->item, .n_own = w->n};
+    int64_t n = s->params->candidates;
+    int32_t candidate[BPR_CANDIDATES_MAX];
+    for (int64_t c = 0; c < n; c++)
+        candidate[c] = negatives_draw(
+            &from, rng_u64(0, RNG_NEGATIVE, (uint64_t)w->item[j], (uint64_t)(pass * n + c)));
+    return bpr_hardest(&s->f, w->p, candidate, n);
+}
+
 static akin_status bpr_walk(const struct bpr *s, struct walk *w, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -307,8 +124,7 @@ static akin_status bpr_walk(const struct bpr *s, struct walk *w, akin_error *err
     double kept = 1.0; /* of a step at the start: add is in units of it */
     for (int pass = 0; pass < PASSES; pass++)
         for (int32_t j = 0; j < w->n; j++) {
-            uint64_t bits = rng_u64(0, RNG_NEGATIVE, (uint64_t)w->item[j], (uint64_t)pass);
-            int32_t other = draw_negative(bits, s->pool, s->n_pool, w->item, w->n);
+            int32_t other = walk_negative(s, w, j, pass);
             if (++polled % POLL_STEPS == 0)
                 AKIN_TRY(ctx_check(s->f.ctx, err));
             if (other < 0)
@@ -404,6 +220,17 @@ done:
     return status;
 }
 
+/* Values that no fit takes are the file's fault. */
+static akin_status load_check(const struct bpr *s, struct container *c, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    akin_error inner;
+    if (sgd_check("bpr", s->params->learning_rate, s->params->reg, &inner) != AKIN_OK)
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: %s", container_path(c), inner.message);
+done:
+    return status;
+}
+
 static akin_status bpr_load(struct model *m, struct container *c, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -411,12 +238,13 @@ static akin_status bpr_load(struct model *m, struct container *c, akin_error *er
     const void *data;
     s->params = m->params;
     s->is_mapped = true;
+    AKIN_TRY(load_check(s, c, err));
     AKIN_TRY(factors_load(m, c, s->params->factors, &s->f, err));
     AKIN_TRY(container_get(c, "m.pool", sizeof *s->pool, false, &data, &s->n_pool, err));
     s->pool = data;
-    if (s->n_pool != (s->f.n_items > 0 ? POOL : 0))
+    if (s->n_pool != (s->f.n_items > 0 ? BPR_POOL : 0))
         AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.pool has %" PRId64 " items (must be %d)",
-                  container_path(c), s->n_pool, s->f.n_items > 0 ? POOL : 0);
+                  container_path(c), s->n_pool, s->f.n_items > 0 ? BPR_POOL : 0);
     for (int64_t t = 0; t < s->n_pool; t++)
         if (s->pool[t] < 0 || s->pool[t] >= s->f.n_items)
             AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.pool: item %d of %" PRId64, container_path(c),
@@ -438,9 +266,11 @@ static void bpr_estimate(const void *params, int64_t n_users, int64_t n_items, i
 {
     const struct bpr_params *p = params;
     double k = (double)factors_width(p->factors), n = (double)nnz;
-    double slots = p->negative_exponent > 0.0 ? 8 + 4.0 * SLOTS : 0.0;
-    *bytes = ((double)n_users + (double)n_items) * (4 * k + 10) + 12 * n + slots * (double)n_items;
-    *flops = (double)p->epochs * n * (20 * k + 400);
+    double slots = p->negative_exponent > 0.0 ? 8 + 4.0 * BPR_SLOTS : 0.0;
+    double drawn = (double)p->candidates, picked = drawn > 1 ? drawn : 0.0;
+    *bytes = ((double)n_users + (double)n_items) * (4 * k + 10) + (12 + 4 * picked) * n +
+             slots * (double)n_items;
+    *flops = (double)p->epochs * n * (20 * k + 300 + drawn * 100 + picked * (2 * k + 50));
 }
 
 const struct model_class model_bpr = {
@@ -450,6 +280,7 @@ const struct model_class model_bpr = {
     .params = bpr_rows,
     .n_params = PARAM_COUNT(bpr_rows),
     .params_size = sizeof(struct bpr_params),
+    .older = bpr_older,
     .self_size = sizeof(struct bpr),
     .fit = bpr_fit,
     .scorer = {.vectors = bpr_vectors, .fold_in = bpr_fold_in, .explain = bpr_explain},

@@ -49,6 +49,12 @@ akin_status factors_begin(struct factors *f, const struct factors_start *start, 
 akin_status factors_warm(struct factors *f, const struct factors *old, int64_t width,
                          int64_t old_width, const struct fit_control *ctl, akin_error *err);
 
+/*
+ * A step keeps 1 - learning_rate·reg of a row: below -1 the rows grow by what is to shrink them.
+ * Fails: E_ARG (owner and both values named).
+ */
+akin_status sgd_check(const char *owner, double learning_rate, double reg, akin_error *err);
+
 /* A training: what the epochs do over and over. */
 struct sgd {
     struct model *m;
@@ -72,7 +78,7 @@ struct sgd {
     int64_t epoch;        /* from 1 */
     struct kern_sgd step; /* with the rates of the epoch */
 };
-/* Fails: E_ARG (the factors grew without bound), E_MEMORY, E_CANCELLED. */
+/* Fails: E_ARG (as sgd_check; the factors grew without bound), E_MEMORY, E_CANCELLED. */
 akin_status sgd_run(struct sgd *s, akin_error *err);
 
 /* Scores by rows: out[q·ldo + j] = states[q] · items[j-th of the set]; the same bits for any set

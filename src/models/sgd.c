@@ -10,6 +10,18 @@
 #include <inttypes.h>
 #include <math.h>
 
+akin_status sgd_check(const char *owner, double learning_rate, double reg, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    if (!(learning_rate * reg <= 2.0))
+        AKIN_FAIL(AKIN_E_ARG,
+                  "%s: learning_rate=%g times reg=%g is %g (must be at most 2: each step would "
+                  "make the factors larger; lower either)",
+                  owner, learning_rate, reg, learning_rate * reg);
+done:
+    return status;
+}
+
 /* rate and keep (k) of a side: coordinates from `learns` on, and `skips`, stay as they are. */
 static void set_rates(const struct sgd *s, double lr, int64_t learns, int64_t skips, float *rate,
                       float *keep)
@@ -72,6 +84,7 @@ akin_status sgd_run(struct sgd *s, akin_error *err)
     double lr = s->learning_rate;
     float *rates = NULL;
     bool stop = false;
+    AKIN_TRY(sgd_check(s->m->cls->name, s->learning_rate, s->reg, err));
     MEM_ZERO(ctx, rates, 5 * f->k);
     s->step = (struct kern_sgd){.k = f->k,
                                 .P = f->users,

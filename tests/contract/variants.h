@@ -19,6 +19,7 @@
 {"svd", "{\"grid\":5,\"factors\":6,\"epochs\":4}"},
 {"nmf", "{\"grid\":3,\"factors\":5,\"epochs\":4}"},
 {"bpr", "{\"grid\":4,\"negative_exponent\":0.5,\"epochs\":60}"},
+{"bpr", "{\"candidates\":1,\"learning_rate\":0.15,\"reg\":0.01,\"epochs\":60}"},
 {"content", "{\"weighting\":\"tfidf\",\"ngrams\":2,\"mean\":\"whole\"}"},
 {"content", "{\"columns\":[\"genre\",\"year\"],\"number_weight\":0.5}"},
 {"als", "{\"biases\":false,\"reg_exponent\":0,\"factors\":5,\"epochs\":4,\"tol\":0.01}"},

@@ -2,9 +2,10 @@
  * bpr: epochs against the same steps in plain double; negatives that are never positives and come
  * as often as they should; fold-in and reasons; data of one user, one item; files, threads, memory.
  *
- * The model's file is included, not linked: the test asks for its parts.
+ * The model's files are included, not linked: the test asks for their parts.
  */
 #include "../../../src/models/bpr.c"
+#include "../../../src/models/bpr_fit.c"
 
 #include "knn_util.h"
 
@@ -15,82 +16,57 @@ static struct dataset *events(akin_ctx *ctx)
 
 /* ---- Negatives ---- */
 
-/* Slots go as the weights do, to the nearest one, from any offset. */
-static void slots_go_as_weights(void **state)
-{
-    (void)state;
-    enum { N = 9, SLOT = 360 };
-    static const int32_t item[N] = {8, 0, 7, 1, 6, 2, 5, 3, 4};
-    double weight[N], total = 0.0;
-    for (int i = 0; i < N; i++)
-        total += weight[i] = (double)(i * i);
-    for (int c = 0; c < 20; c++) {
-        const double *w = c < 10 ? weight : NULL;
-        int32_t slot[SLOT];
-        int count[N] = {0};
-        fill_slots(item, N, w, c % 10 / 10.0, SLOT, slot);
-        for (int t = 0; t < SLOT; t++)
-            count[slot[t]]++;
-        for (int i = 0; i < N; i++)
-            assert_true(fabs(count[i] - SLOT * (w ? w[i] / total : 1.0 / N)) <= 1.0);
-    }
-}
-
-static void searches(void **state)
-{
-    (void)state;
-    int32_t item[40];
-    for (int32_t i = 0; i < 40; i++)
-        item[i] = 3 * i + 1;
-    for (int64_t n = 1; n <= 40; n++)
-        for (int32_t x = -1; x <= 125; x++)
-            assert_int_equal(has_item(item, n, x), x > 0 && x % 3 == 1 && x / 3 < n);
-}
-
-/* Over rounds each item that is not the user's comes, a popular one as often as told. */
+/* Over rounds each item that is not the user's comes, a popular one as often as told, as any of the
+ * candidates. */
 static void negatives(void **state)
 {
     akin_ctx *ctx = *state;
     struct dataset *ds = events(ctx);
-    for (int c = 0; c < 2; c++) {
+    for (int c = 0; c < 4; c++) {
         struct fitted f = fitted_new(ctx, ds, "bpr", "{\"epochs\":1,\"factors\":4}", NULL);
         const struct csr *m = &f.tv.by_user;
         struct grid g;
-        struct bpr_params p = {.negative_exponent = c};
+        struct bpr_params p = {.negative_exponent = c % 2, .candidates = c < 2 ? 1 : 3};
         struct bpr s = {.params = &p, .f = {.ctx = ctx, .n_items = m->n_cols}};
         struct bpr_fit fit = {.s = &s, .seed = 5, .sgd = {.grid = &g}};
-        enum { ROUNDS = 400 };
+        int64_t each = p.candidates, rounds = 400 / each;
         double *got = calloc((size_t)m->n_cols, sizeof *got), *want = calloc((size_t)m->n_cols, 8);
         assert_int_equal(weights_set(&fit, f.tv.item_count, NULL), AKIN_OK);
+        assert_int_equal(candidates_alloc(&fit, csr_nnz(m), NULL), AKIN_OK);
         assert_int_equal(grid_init(ctx, m, 3, 5, &g, NULL), AKIN_OK);
-        for (int64_t round = 1; round <= ROUNDS; round++) {
+        for (int64_t round = 1; round <= rounds; round++) {
             fit.sgd.epoch = round;
             grid_deal(&g, round);
             assert_int_equal(bpr_dealt(&fit, NULL), AKIN_OK);
             assert_int_equal(grid_place(&g, bpr_fill, &fit, NULL), AKIN_OK);
-            for (int64_t e = 0; e < csr_nnz(m); e++) {
-                const struct kern_sample *x = &g.sample[e];
-                if (x->u.other < 0)
+            for (int64_t e = 0; e < csr_nnz(m) * each; e++) {
+                const struct kern_sample *x = &g.sample[e / each];
+                int32_t item = fit.candidate ? fit.candidate[e] : x->u.other;
+                if (item < 0)
                     continue;
-                assert_int_equal(g.item_stripe[x->q], g.item_stripe[x->u.other]);
+                assert_int_equal(g.item_stripe[x->q], g.item_stripe[item]);
                 for (int64_t o = m->ptr[x->p]; o < m->ptr[x->p + 1]; o++)
-                    assert_int_not_equal(m->col[o], x->u.other);
-                got[x->u.other] += 1.0 / ROUNDS;
+                    assert_int_not_equal(m->col[o], item);
+                got[item] += 1.0 / (double)(rounds * each);
             }
         }
         /* expected: a positive's negative is one of all items, or of two tries none */
         for (int64_t u = 0; u < m->n_rows; u++) {
             const int32_t *own = m->col + m->ptr[u];
             int64_t n = m->ptr[u + 1] - m->ptr[u];
+            bool *has = calloc((size_t)m->n_cols, sizeof *has);
             double total = 0.0, taken = 0.0;
+            for (int64_t j = 0; j < n; j++)
+                has[own[j]] = true;
             for (int32_t i = 0; i < m->n_cols; i++) {
-                total += c ? fit.weight[i] : 1.0;
-                taken += n > 0 && has_item(own, n, i) ? (c ? fit.weight[i] : 1.0) : 0.0;
+                total += c % 2 ? fit.weight[i] : 1.0;
+                taken += has[i] ? (c % 2 ? fit.weight[i] : 1.0) : 0.0;
             }
-            for (int32_t i = 0; n > 0 && i < m->n_cols; i++)
-                if (!has_item(own, n, i))
+            for (int32_t i = 0; i < m->n_cols; i++)
+                if (!has[i])
                     want[i] +=
-                        (double)n * (c ? fit.weight[i] : 1.0) / total * (1.0 + taken / total);
+                        (double)n * (c % 2 ? fit.weight[i] : 1.0) / total * (1.0 + taken / total);
+            free(has);
         }
         for (int32_t i = 0; i < m->n_cols; i++) /* rare ones vary */
             assert_true(want[i] < 3.0 || fabs(got[i] / want[i] - 1.0) < 0.2);
@@ -99,9 +75,26 @@ static void negatives(void **state)
         grid_free(&g);
         mem_free(ctx, fit.weight);
         mem_free(ctx, fit.slot);
+        mem_free(ctx, fit.candidate);
         fitted_free(&f);
     }
     dataset_free(ds);
+}
+
+/* The one that scores highest, the first of equals, of those there are. */
+static void the_hardest_is_taken(void **state)
+{
+    akin_ctx *ctx = *state;
+    static float items[4 * 16] = {[0] = 1, [16] = 3, [32] = 3, [48] = -2};
+    static const float p[16] = {1}, down[16] = {-1};
+    const struct factors f = {.ctx = ctx, .k = 16, .n_items = 4, .items = items};
+    static const int32_t all[4] = {0, 1, 2, 3}, back[3] = {-1, 2, 1}, none[2] = {-1, -1};
+    assert_int_equal(bpr_hardest(&f, p, all, 4), 1);
+    assert_int_equal(bpr_hardest(&f, down, all, 4), 3);
+    assert_int_equal(bpr_hardest(&f, p, back, 3), 2);
+    assert_int_equal(bpr_hardest(&f, p, none, 2), -1);
+    assert_int_equal(bpr_hardest(&f, p, none, 1), -1);
+    assert_int_equal(bpr_hardest(&f, p, all, 1), 0);
 }
 
 /* ---- Steps ---- */
@@ -111,66 +104,124 @@ static double sigma(double x)
     return 1.0 / (1.0 + exp(-x));
 }
 
+/* A table as doubles; free() it. */
+static double *as_double(const float *x, int64_t n)
+{
+    double *out = calloc((size_t)n, sizeof *out);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (double)x[i];
+    return out;
+}
+
+/* What a plain reference steps over: P (n_users, k), Q (n_items, k) in double. */
+struct plain {
+    const struct bpr_fit *fit;
+    double *P, *Q, lr, reg;
+    int64_t k;
+};
+
+/* The candidate of sample e that scores highest, the first of equals; -1 = none. */
+static int32_t plain_hardest(const struct plain *x, int64_t e)
+{
+    const struct kern_sample *sample = x->fit->sgd.grid->sample + e;
+    int64_t n = x->fit->s->params->candidates;
+    const int32_t *candidate = n > 1 ? x->fit->candidate + n * e : &sample->u.other;
+    int32_t out = -1;
+    double highest = 0.0;
+    for (int64_t c = 0; c < n; c++) {
+        double score = 0.0;
+        for (int64_t t = 0; candidate[c] >= 0 && t < x->k; t++)
+            score += x->P[sample->p * x->k + t] * x->Q[candidate[c] * x->k + t];
+        if (candidate[c] >= 0 && (out < 0 || score > highest)) {
+            out = candidate[c];
+            highest = score;
+        }
+    }
+    return out;
+}
+
+static void plain_step(const struct plain *x, int64_t e, int32_t other)
+{
+    const struct kern_sample *sample = x->fit->sgd.grid->sample + e;
+    double *p = x->P + sample->p * x->k, *q = x->Q + sample->q * x->k, *o = x->Q + other * x->k;
+    double d = 0.0;
+    for (int64_t t = 0; t < x->k; t++)
+        d += p[t] * (q[t] - o[t]);
+    double z = sigma(-d);
+    for (int64_t t = 0; t < x->k; t++) {
+        double old = p[t];
+        p[t] += x->lr * (z * (q[t] - o[t]) - x->reg * p[t]);
+        q[t] += x->lr * (z * old - x->reg * q[t]);
+        o[t] += x->lr * (-z * old - x->reg * o[t]);
+    }
+}
+
+/* A block: the negatives of GROUP samples by the rows before them, then their steps. */
+static void plain_block(const struct plain *x, int64_t lo, int64_t hi)
+{
+    for (; lo < hi; lo += GROUP) {
+        int32_t other[GROUP];
+        int64_t n = hi - lo < GROUP ? hi - lo : GROUP;
+        for (int64_t r = 0; r < n; r++)
+            other[r] = plain_hardest(x, lo + r);
+        for (int64_t r = 0; r < n; r++)
+            if (other[r] >= 0)
+                plain_step(x, lo + r, other[r]);
+    }
+}
+
 /* Three epochs by the definition, in double, over the samples of the same grid. */
 static void epochs_by_definition(void **state)
 {
     akin_ctx *ctx = *state;
-    enum { EPOCHS = 3, K = 10 };
+    enum { EPOCHS = 3 };
     struct dataset *ds = events(ctx);
-    struct fitted f =
-        fitted_new(ctx, ds, "bpr",
-                   "{\"epochs\":3,\"factors\":10,\"grid\":3,\"decay\":0.5,\"reg\":0.1,"
-                   "\"learning_rate\":0.05,\"negative_exponent\":0}",
-                   NULL);
-    const struct bpr *done = f.m->self;
-    struct bpr s = {.params = done->params};
-    struct fit_control ctl = {0};
-    struct grid g;
-    struct bpr_fit fit = {.s = &s, .seed = f.tv.seed, .sgd = {.grid = &g}};
-    assert_int_equal(factors_alloc(f.m, K, &s.f, NULL), AKIN_OK);
-    assert_int_equal(bpr_begin(&s, &f.tv, &ctl, NULL), AKIN_OK);
-    int64_t k = s.f.k, n_p = s.f.n_users * k, n_q = s.f.n_items * k;
-    double *P = calloc((size_t)n_p, sizeof *P), *Q = calloc((size_t)n_q, sizeof *Q);
-    for (int64_t i = 0; i < n_p; i++)
-        P[i] = (double)s.f.users[i];
-    for (int64_t i = 0; i < n_q; i++)
-        Q[i] = (double)s.f.items[i];
-    assert_int_equal(grid_init(ctx, &f.tv.by_user, 3, f.tv.seed, &g, NULL), AKIN_OK);
-    double lr = s.params->learning_rate, reg = s.params->reg;
-    for (int64_t epoch = 1; epoch <= EPOCHS; epoch++, lr *= 0.5) {
-        fit.sgd.epoch = epoch;
-        grid_deal(&g, epoch);
-        assert_int_equal(grid_place(&g, bpr_fill, &fit, NULL), AKIN_OK);
-        /* blocks of a stratum share nothing: any order that keeps strata apart */
-        int64_t first =
-            (int64_t)(rng_u64(g.seed, RNG_SHUFFLE, UINT64_MAX, (uint64_t)epoch) % (uint64_t)g.n);
-        for (int64_t b = 0; b < g.n * g.n; b++) {
-            int64_t a = b % g.n, block = a * g.n + (a + first + b / g.n) % g.n;
-            for (int64_t e = g.ptr[block]; e < g.ptr[block + 1]; e++) {
-                double *p = P + g.sample[e].p * k, *q = Q + g.sample[e].q * k;
-                double *o = Q + g.sample[e].u.other * k, x = 0.0;
-                if (g.sample[e].u.other < 0)
-                    continue;
-                for (int64_t t = 0; t < K; t++)
-                    x += p[t] * (q[t] - o[t]);
-                for (int64_t t = 0; t < K; t++) {
-                    double old = p[t];
-                    p[t] += lr * (sigma(-x) * (q[t] - o[t]) - reg * p[t]);
-                    q[t] += lr * (sigma(-x) * old - reg * q[t]);
-                    o[t] += lr * (-sigma(-x) * old - reg * o[t]);
-                }
+    for (int c = 1; c <= 3; c += 2) {
+        char text[200];
+        snprintf(text, sizeof text,
+                 "{\"epochs\":3,\"factors\":10,\"grid\":3,\"decay\":0.5,\"reg\":0.1,"
+                 "\"learning_rate\":0.05,\"negative_exponent\":0,\"candidates\":%d}",
+                 c);
+        struct fitted f = fitted_new(ctx, ds, "bpr", text, NULL);
+        const struct bpr *done = f.m->self;
+        struct bpr s = {.params = done->params};
+        struct fit_control ctl = {0};
+        struct grid g;
+        struct bpr_fit fit = {.s = &s, .seed = f.tv.seed, .sgd = {.grid = &g}};
+        assert_int_equal(factors_alloc(f.m, 10, &s.f, NULL), AKIN_OK);
+        assert_int_equal(bpr_begin(&s, &f.tv, &ctl, NULL), AKIN_OK);
+        assert_int_equal(candidates_alloc(&fit, csr_nnz(&f.tv.by_user), NULL), AKIN_OK);
+        int64_t n_p = s.f.n_users * s.f.k, n_q = s.f.n_items * s.f.k;
+        struct plain x = {.fit = &fit,
+                          .P = as_double(s.f.users, n_p),
+                          .Q = as_double(s.f.items, n_q),
+                          .lr = s.params->learning_rate,
+                          .reg = s.params->reg,
+                          .k = s.f.k};
+        assert_int_equal(grid_init(ctx, &f.tv.by_user, 3, f.tv.seed, &g, NULL), AKIN_OK);
+        for (int64_t epoch = 1; epoch <= EPOCHS; epoch++, x.lr *= 0.5) {
+            fit.sgd.epoch = epoch;
+            grid_deal(&g, epoch);
+            assert_int_equal(grid_place(&g, bpr_fill, &fit, NULL), AKIN_OK);
+            /* blocks of a stratum share nothing: any order that keeps strata apart */
+            int64_t first = (int64_t)(rng_u64(g.seed, RNG_SHUFFLE, UINT64_MAX, (uint64_t)epoch) %
+                                      (uint64_t)g.n);
+            for (int64_t b = 0; b < g.n * g.n; b++) {
+                int64_t a = b % g.n, block = a * g.n + (a + first + b / g.n) % g.n;
+                plain_block(&x, g.ptr[block], g.ptr[block + 1]);
             }
         }
+        for (int64_t i = 0; i < n_p; i++)
+            assert_close(done->f.users[i], x.P[i], 1e-5);
+        for (int64_t i = 0; i < n_q; i++)
+            assert_close(done->f.items[i], x.Q[i], 1e-5);
+        free(x.P);
+        free(x.Q);
+        factors_free(&s.f);
+        grid_free(&g);
+        mem_free(ctx, fit.candidate);
+        fitted_free(&f);
     }
-    for (int64_t i = 0; i < n_p; i++)
-        assert_close(done->f.users[i], P[i], 1e-5);
-    for (int64_t i = 0; i < n_q; i++)
-        assert_close(done->f.items[i], Q[i], 1e-5);
-    free(P);
-    free(Q);
-    factors_free(&s.f);
-    grid_free(&g);
-    fitted_free(&f);
     dataset_free(ds);
 }
 
@@ -186,6 +237,7 @@ static void reasons_sum_up(void **state)
         "{\"epochs\":5,\"factors\":9,\"reg\":10,\"learning_rate\":0.1}", /* all of it: only the last
                                                                             one is left */
         "{\"epochs\":30,\"factors\":9,\"reg\":0,\"negative_exponent\":1}",
+        "{\"epochs\":30,\"factors\":9,\"candidates\":1}",
     };
     struct dataset *ds = events(ctx);
     akin_error err = {0};
@@ -266,19 +318,22 @@ static void refusals(void **state)
     akin_error err = {0};
     struct fitted f;
     struct dataset *ds = events(ctx);
-    assert_int_equal(fitted_try(ctx, ds, "bpr", "{\"learning_rate\":10,\"reg\":1}", NULL, &f, &err),
-                     AKIN_E_ARG);
-    assert_non_null(strstr(err.message, "learning_rate=10 is too high"));
+    /* a step may turn a row round, not make it longer */
+    static const char *const strong = "{\"learning_rate\":10,\"reg\":0.3}";
+    assert_int_equal(fitted_try(ctx, ds, "bpr", strong, NULL, &f, &err), AKIN_E_ARG);
+    assert_non_null(strstr(err.message, "learning_rate=10 times reg=0.3 is 3 (must be at most 2"));
+    assert_int_equal(sgd_check("bpr", 10, 0.2, &err), AKIN_OK);
     static const float rows[16] = {1, 2, 3};
-    static int32_t pool[POOL];
+    static int32_t pool[BPR_POOL];
     const struct section s[] = {{"m.users", rows, sizeof rows},
                                 {"m.items", rows, sizeof rows},
                                 {"m.pool", pool, sizeof pool - 4},
                                 {0}};
     const struct section t[] = {s[0], s[1], {"m.pool", pool, sizeof pool}, {0}};
     assert_refuses(ctx, "bpr", "{\"factors\":4}", 1, s, "m.pool");
+    assert_refuses(ctx, "bpr", strong, 1, s, "learning_rate=10 times reg=0.3");
     for (int32_t bad = -1; bad <= 1; bad += 2) {
-        pool[POOL - 1] = bad;
+        pool[BPR_POOL - 1] = bad;
         assert_refuses(ctx, "bpr", "{\"factors\":4}", 1, t, "m.pool");
     }
     dataset_free(ds);
@@ -313,9 +368,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slots_go_as_weights),
-        cmocka_unit_test(searches),
         cmocka_unit_test(negatives),
+        cmocka_unit_test(the_hardest_is_taken),
         cmocka_unit_test(epochs_by_definition),
         cmocka_unit_test(reasons_sum_up),
         cmocka_unit_test(strangers_are_folded_in),

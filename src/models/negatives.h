@@ -1,0 +1,27 @@
+/*
+ * Negatives: items that a user lacks, drawn by weight. Slots say how often an item comes; a draw
+ * takes one of them and looks whether the user has it.
+ */
+#ifndef AKIN_MODELS_NEGATIVES_H
+#define AKIN_MODELS_NEGATIVES_H
+
+#include <stdint.h>
+
+/*
+ * n_slots of the items (n) as their weights go: the item of every total/n_slots-th of the summed
+ * weights from `offset` (in [0, 1) of such a step) on. weight by item number, NULL = all alike.
+ */
+void negatives_slots(const int32_t *item, int64_t n, const double *weight, double offset,
+                     int64_t n_slots, int32_t *slot);
+
+/* What is drawn from: slot (n), and what may not come: own (n_own > 0, ascending). Borrowed. */
+struct negatives {
+    const int32_t *slot;
+    int64_t n;
+    const int32_t *own;
+    int64_t n_own;
+};
+/* An item by 64 random bits, which are two draws; -1 = both are the user's own. */
+int32_t negatives_draw(const struct negatives *from, uint64_t bits);
+
+#endif
