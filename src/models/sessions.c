@@ -87,7 +87,15 @@ static int64_t positives(struct cut *c, int64_t r, int32_t *out)
     return n;
 }
 
-/* Runs of two events and more, in the order of time; their sizes into ptr. */
+static int64_t count_positives(const struct cut *c, int64_t r)
+{
+    int64_t n = 0;
+    for (int64_t e = c->runs[r].lo; e < c->runs[r].hi; e++)
+        n += is_positive(c->h, e);
+    return n;
+}
+
+/* Runs of two positives and more, in the order of time; their sizes into ptr. */
 static akin_status measure(struct cut *c, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -95,11 +103,10 @@ static akin_status measure(struct cut *c, akin_error *err)
     for (int64_t r = 0; r < c->n; r++) {
         if (r % POLL == 0)
             AKIN_TRY(ctx_check(c->ctx, err));
-        int64_t size = positives(c, r, NULL);
-        if (size < 2)
+        if (count_positives(c, r) < 2)
             continue;
-        c->runs[kept] = c->runs[r];
-        c->ptr[++kept] = size;
+        c->ptr[kept + 1] = positives(c, r, NULL);
+        c->runs[kept++] = c->runs[r];
     }
     c->n = kept;
     for (int64_t r = 0; r < kept; r++)
@@ -202,7 +209,7 @@ akin_status sessions_load(struct container *c, int32_t n_items, struct sessions 
         AKIN_FAIL(AKIN_E_FORMAT, "%s: sections m.ptr, m.item and m.time do not fit", path);
     for (int64_t r = 0; r < n; r++) {
         int64_t size = out->ptr[r + 1] - out->ptr[r];
-        if (size < 2 || size > n_items || out->ptr[r + 1] > n_item)
+        if (size < 1 || size > n_items || out->ptr[r + 1] > n_item)
             AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.ptr: a session of %" PRId64 " items", path,
                       size);
     }
@@ -216,7 +223,7 @@ done:
 
 /* ---- The asker ----------------------------------------------------------------------------- */
 
-static bool holds(const struct recent_items *r, int32_t item)
+bool sessions_recent_has(const struct recent_items *r, int32_t item)
 {
     for (int32_t k = 0; k < r->n; k++)
         if (r->item[k] == item)
@@ -238,7 +245,7 @@ akin_status sessions_recent(const struct history *h, int64_t gap_seconds, int32_
             break;
         int32_t i = h->item[e];
         bool is_known = i >= 0 && i < n_items && (!h->weight || h->weight[e] > 0);
-        if (is_known && !holds(out, i))
+        if (is_known && !sessions_recent_has(out, i))
             out->item[out->n++] = i;
     }
 done:

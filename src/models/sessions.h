@@ -6,7 +6,7 @@
 
 /*
  * A session is the positives of a user, or each run of them without a longer pause. Distinct: of an
- * item that comes twice the last place counts; else repeats stay. Sessions of one item are left
+ * item that comes twice the last place counts; else repeats stay. Sessions of one event are left
  * out: nothing comes next in them. Ordered by the time of their last event, or its position in the
  * data (without either by user), oldest first.
  */
@@ -38,6 +38,7 @@ struct recent_items {
     int32_t n;
     int32_t *item; /* in the arena it was made in */
 };
+bool sessions_recent_has(const struct recent_items *r, int32_t item);
 akin_status sessions_recent(const struct history *h, int64_t gap_seconds, int32_t length,
                             int32_t n_items, struct arena *scratch, struct recent_items *out,
                             akin_error *err);

@@ -10,7 +10,8 @@
  *            [· e^(-age of r / recency_days)],
  * and of the `neighbors` most similar
  *   score(i) = Σ over r with i of sim(r) · last_decay(p of the latest shared item)
- *              · spread(places in r between i and that item) · (1 + idf · ln(sessions / with i)).
+ *              · spread(places in r from i to the last of the shared items there)
+ *              · (1 + idf · ln(sessions / sessions with i)).
  *
  * Cost: fit is an index; 8 bytes an event. A request reads `length` lists of at most `recent`
  * sessions, then the items of `neighbors` sessions. Folding in is that: a trained
@@ -241,12 +242,12 @@ static float weight_at(const struct vsknn *self, const struct found *f, int64_t 
     return w * decay_of((enum decay)p->spread, p->spread_scale, (int32_t)away);
 }
 
-/* Where the latest shared item stands in the session. */
+/* Where the last of the shared items stands in the session. */
 static int64_t shared_at(const struct vsknn *self, const struct hunt *h, const struct found *f)
 {
-    int64_t at = self->s.ptr[f->session];
-    while (self->s.item[at] != h->own.item[f->latest])
-        at++;
+    int64_t at = self->s.ptr[f->session + 1] - 1;
+    while (!sessions_recent_has(&h->own, self->s.item[at]))
+        at--;
     return at;
 }
 

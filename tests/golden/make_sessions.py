@@ -37,8 +37,8 @@ def sessions(gap, keeps_repeats=False):
         runs[-1][1].append(i)
         runs[-1][2] = t
         last = (u, t)
-    out = [(t, n, items if keeps_repeats else distinct(items)) for n, (u, items, t) in enumerate(runs)]
-    return [(t, items) for t, _, items in sorted(out) if len(items) > 1]
+    runs = sorted((t, n, items) for n, (_, items, t) in enumerate(runs) if len(items) > 1)
+    return [(t, items if keeps_repeats else distinct(items)) for t, _, items in runs]
 
 
 def decay(kind, scale, steps):
@@ -87,7 +87,7 @@ def vsknn(p, history, times):
     score = [0.0] * ITEMS
     for sim, r, latest in sorted(found)[: p["neighbors"]]:
         items = ss[-r][1]
-        at = items.index(own[latest])
+        at = max(k for k, i in enumerate(items) if i in own)
         for k, i in enumerate(items):
             score[i] += (-sim * decay(p["last_decay"], p["last_scale"], latest)
                          * decay(p["spread"], p["spread_scale"], abs(k - at)))

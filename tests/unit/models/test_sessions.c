@@ -165,7 +165,7 @@ static void files_threads_memory(void **state)
 static void bad_files(void **state)
 {
     /* two sessions, (0 1) and (1 2), of three items */
-    static const int64_t ptr[] = {0, 2, 4}, short_ptr[] = {0, 1, 4}, list_ptr[] = {0, 1, 3, 4},
+    static const int64_t ptr[] = {0, 2, 4}, short_ptr[] = {0, 0, 4}, list_ptr[] = {0, 1, 3, 4},
                          down[] = {0, 3, 1, 4}, time[] = {0, 0};
     static const int32_t item[] = {0, 1, 1, 2}, far[] = {0, 1, 1, 3}, list[] = {0, 1, 0, 1},
                          up[] = {0, 0, 1, 1}, wrong[] = {1, 1, 0, 1}, count[] = {1, 2, 1},
@@ -176,7 +176,7 @@ static void bad_files(void **state)
         const int64_t *list_ptr;
         const int32_t *list, *count;
         const char *part;
-    } bad[] = {{short_ptr, item, list_ptr, list, count, "m.ptr: a session of 1"},
+    } bad[] = {{short_ptr, item, list_ptr, list, count, "m.ptr: a session of 0"},
                {ptr, far, list_ptr, list, count, "m.item: item 3 of 3"},
                {ptr, item, down, list, count, "do not fit"},
                {ptr, item, list_ptr, up, count, "m.list: session 1 at 2"},
