@@ -9,7 +9,8 @@ synth` in MovieLens-1M's shape, all positives. DIR/shop: 4 million on 150,000 it
 DIR/stars: the same shape, a fifth of them the test, as
 csv and for akin. DIR/movielens: ml-latest-small, ratings dealt to train.csv and test.csv.
 DIR/baskets: the sets on which itemset miners are compared. DIR/ratings: a million ratings in
-MovieLens-1M's shape, a fifth of them the test.
+MovieLens-1M's shape, a fifth of them the test. DIR/jester: Jester's ratings, a fifth of them the test;
+DIR/jester-fifth: those of every fifth user.
 """
 
 import os
@@ -213,6 +214,31 @@ def movielens(root):
     open(f"{out}/done", "w").close()
 
 
+def jester(root, akin):
+    """All users, and every fifth: Surprise's SVD++ takes the square of a user's ratings."""
+    source = os.environ.get("AKIN_DATA", "") + "/jester/jester1.csv.zst"
+    sizes = [(f"{root}/jester", 1), (f"{root}/jester-fifth", 5)]
+    if all(os.path.exists(f"{out}/done") for out, _ in sizes):
+        return
+    if not os.path.exists(source):
+        print("bench: no jester under $AKIN_DATA: left out", file=sys.stderr)
+        return
+    table = pl.read_csv(source, new_columns=["user_id", "item_id", "value"])
+    table = table.sample(fraction=1.0, shuffle=True, seed=42)
+    for out, step in sizes:
+        rows = table.filter(pl.col("user_id") % step == 0)
+        held_out = rows.height // 5
+        os.makedirs(out, exist_ok=True)
+        for name, part in (("test", rows[:held_out]), ("train", rows[held_out:])):
+            part.write_csv(f"{out}/{name}.csv")
+            subprocess.run(
+                [akin, "prepare", f"{out}/{name}.csv", "-o", f"{out}/{name}.akin", "--quiet"],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+        open(f"{out}/done", "w").close()
+
+
 if __name__ == "__main__":
     synth(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     films(sys.argv[1], sys.argv[3])
@@ -222,3 +248,4 @@ if __name__ == "__main__":
     stars(sys.argv[1], sys.argv[3])
     movielens(sys.argv[1])
     ratings(sys.argv[1], sys.argv[3])
+    jester(sys.argv[1], sys.argv[3])

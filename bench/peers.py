@@ -141,6 +141,37 @@ def itemsets():
     return {**read, "itemsets": len(found) if ARGS["list"] else int(sum(found.values()))}
 
 
+def itemsets_spark():
+    """FPGrowth of Spark in local mode. The clock covers the fit and its counting or collecting, of
+    baskets that lie in Spark's memory; its start and a second fit, the machine warm, are apart."""
+    from pyspark.ml.fpm import FPGrowth
+    from pyspark.sql import SparkSession, functions
+
+    watch = Watch()
+    spark = (
+        SparkSession.builder.master(f"local[{THREADS}]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.memory", "4g")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", str(THREADS))
+        .getOrCreate()
+    )
+    baskets = spark.read.text(ARGS["path"])
+    baskets = baskets.select(functions.split(functions.trim("value"), " +").alias("items"))
+    baskets = baskets.repartition(THREADS).cache()
+    baskets.count()
+    out = {"start_seconds": watch.read()["seconds"]}
+    for name in ("seconds", "again_seconds"):
+        watch = Watch()
+        model = FPGrowth(itemsCol="items", minSupport=ARGS["support"]).fit(baskets)
+        found = model.freqItemsets
+        out["itemsets"] = len(found.collect()) if ARGS["list"] else found.count()
+        out[name] = watch.read()["seconds"]
+    spark.stop()
+    return out
+
+
 # ---- models ----
 
 
@@ -437,8 +468,9 @@ def read_ratings(folder):
 
 
 def ratings_myfm():
-    """Its sampler, one thread as it is; the first tenth of the sweeps is not kept."""
-    from myfm import MyFMRegressor
+    """Its sampler, one thread as it is; the first tenth of the sweeps is not kept. With ordinal its
+    ordered probit, whose prediction is the rating to expect."""
+    from myfm import MyFMOrderedProbit, MyFMRegressor
 
     train, test, n_users, n_items = read_ratings(ARGS["folder"])
 
@@ -449,20 +481,29 @@ def ratings_myfm():
 
     x, held_out = (design(u, i).tocsr() for u, i, _ in (train, test))
     sweeps = ARGS["sweeps"]
-    model = MyFMRegressor(rank=ARGS["factors"], random_seed=42)
+    levels, train_y = None, train[2]
+    if ARGS.get("ordinal"):
+        levels, train_y = np.unique(train[2], return_inverse=True)
+    model = (MyFMOrderedProbit if ARGS.get("ordinal") else MyFMRegressor)(
+        rank=ARGS["factors"], random_seed=42
+    )
     watch = Watch()
     with open(os.devnull, "w") as nowhere:
         sys.stderr, keep = nowhere, sys.stderr
         model.fit(
             x,
-            train[2],
+            train_y,
             n_iter=sweeps,
             n_kept_samples=sweeps - sweeps // 10,
             group_shapes=[int(n_users), int(n_items)],
         )
         sys.stderr = keep
     out = watch.read()
-    error = np.clip(model.predict(held_out), train[2].min(), train[2].max()) - test[2]
+    if levels is None:
+        expected = np.clip(model.predict(held_out), train[2].min(), train[2].max())
+    else:
+        expected = model.predict_proba(held_out) @ levels
+    error = expected - test[2]
     return {**out, "rmse": float(np.sqrt((error**2).mean()))}
 
 
@@ -586,13 +627,13 @@ def index_ivf():
 
 
 def surprise_fit():
-    """SVD or SVD++ with their defaults; rmse on the test, predictions cut to the scale."""
+    """SVD or SVD++ with their defaults; rmse on the test, predictions cut to the scale (lo, hi)."""
     import pandas as pd
     import surprise
 
     columns = ["user_id", "item_id", "value"]
     train, test = (pd.read_csv(f"{ARGS['data']}/{p}.csv")[columns] for p in ("train", "test"))
-    scale = surprise.Reader(rating_scale=(0.5, 5))
+    scale = surprise.Reader(rating_scale=tuple(ARGS.get("scale", (0.5, 5))))
     data = surprise.Dataset.load_from_df(train, scale).build_full_trainset()
     model = getattr(surprise, ARGS["model"])(random_state=0)
     watch = Watch()

@@ -5,8 +5,10 @@ start and without reading prepared input (timing "library"); without a key the w
 timed (timing "process").
 """
 
+import importlib.util
 import json
 import os
+import shutil
 import sys
 
 from child import run_child
@@ -316,43 +318,76 @@ def svd(o):
     }
 
 
+def rated(o, folder, kind, model, params, *more):
+    """akin on the ratings of a folder: seconds of its fit, rmse of the test."""
+    argv = [f"{o.build}/akin", "evaluate", "--model", model, "--metrics", "rmse", *more]
+    argv += ["--train", f"{folder}/train.{kind}", "--test", f"{folder}/test.{kind}"]
+    argv += [x for k, v in params.items() for x in ("--set", f"{k}={v}")]
+    return argv + ["--bootstrap", "0", "--json", "--quiet", "--threads", str(o.threads)]
+
+
+def rated_quality(runner, rows):
+    """What each predicts, of the records of `rated` and of peers that say their rmse."""
+    last = {n: r["last"] for n, r in rows.items()}
+    return {
+        n: f"rmse {x['rmse'] if 'rmse' in x else x['results'][0]['metrics']['rmse']['value']:.4f}"
+        for n, x in last.items()
+    }
+
+
 def bayes(o):
     """Bayesian matrix factorization: seconds of a fit, and what it predicts."""
     d = f"{o.data}/movielens"
     bare = {"implicit": "false", "flipped": "false", "features": "false"}
     settings = {
         "bmf defaults": {},
+        "bmf ordinal": {"likelihood": "ordinal"},
         "bmf 32 sweeps": {"factors": 8, "burn_in": 16, "thin": 1},
         "bmf bare": {"factors": 8, "burn_in": 16, "thin": 4, **bare},
     }
-
-    def argv(params):
-        sets = [x for k, v in params.items() for x in ("--set", f"{k}={v}")]
-        return (
-            [f"{o.build}/akin", "evaluate", "--train", f"{d}/train.csv", "--test", f"{d}/test.csv"]
-            + ["--items", f"{d}/movies.csv", "--tags", f"{d}/tags.csv", "--metrics", "rmse"]
-            + ["--bootstrap", "0", "--json", "--quiet", "--threads", str(o.threads)]
-            + ["--model", "bmf", *sets]
-        )
-
-    def after(runner, rows):
-        last = {n: r["last"] for n, r in rows.items()}
-        return {
-            n: f"rmse {x['rmse'] if 'rmse' in x else x['results'][0]['metrics']['rmse']['value']:.4f}"
-            for n, x in last.items()
-        }
-
+    tables = ["--items", f"{d}/movies.csv", "--tags", f"{d}/tags.csv"]
+    peers = [("myFM", {}), ("myFM ordinal", {"ordinal": 1})]
     yield {
         "name": "bayes-movielens",
         "what": "Bayesian matrix factorization, 80,000 ratings (ml-latest-small); rmse",
         "unit": "s",
         "needs": [f"{d}/train.csv"],
-        "contenders": [akin(n, argv(p), "train_seconds") for n, p in settings.items()]
+        "contenders": [
+            akin(n, rated(o, d, "csv", "bmf", p, *tables), "train_seconds")
+            for n, p in settings.items()
+        ]
         + [
-            peer(o, f"myFM {f}", "ratings_myfm", folder=d, factors=f, sweeps=200) for f in (8, 16)
+            peer(o, f"{n} {f}", "ratings_myfm", folder=d, factors=f, sweeps=200, **kind)
+            for n, kind in peers
+            for f in (8, 16)
         ],
-        "after": after,
+        "after": rated_quality,
     }
+
+
+def jester(o):
+    """Jokes rated -10 to 10. Surprise's SVD++ takes the square of a user's ratings: every fifth user
+    (--rounds 1 all the same)."""
+    scale = {"scale": [-10, 10]}
+    for name, who in (("jester-fifth", "every fifth user of "), ("jester", "")):
+        d = f"{o.data}/{name}"
+        models = ("bmf", "svdpp", "svd", "als")
+        surprise = ("SVD", "SVDpp") if who else ("SVD",)
+        yield {
+            "name": f"ratings-{name}",
+            "what": f"rating prediction, four fifths of {who}Jester; rmse of the rest",
+            "unit": "s",
+            "needs": [f"{d}/train.akin"],
+            "contenders": [
+                akin(m, rated(o, d, "akin", m, {}), "train_seconds") for m in models
+            ]
+            + [
+                peer(o, f"Surprise {m}", "surprise_fit", data=d, model=m, **scale)
+                for m in surprise
+            ]
+            + [peer(o, "myFM 8", "ratings_myfm", folder=d, factors=8, sweeps=200)],
+            "after": rated_quality,
+        }
 
 
 def objective(o):
@@ -659,41 +694,55 @@ def serve(o):
 
 
 ITEMSETS = {"retail": (0.001, 0.0005, 0.0001), "T10I4D100K": (0.001, 0.0002), "BMS1": (0.0006,)}
+SPARK = [("retail", 0.001)]  # it takes too long for more
+
+
+def spark_quality(runner, rows):
+    """Beside Spark: how it did with and without its start, or that it is not there."""
+    row = rows.get("Spark FPGrowth")
+    if not row:
+        note = "Spark not there (bench/requirements-spark.txt, and a java)"
+    else:
+        last = row["last"]
+        note = (
+            f"Spark {last['seconds']:.1f} s, once more {last['again_seconds']:.1f}, "
+            f"its start {last['start_seconds']:.1f}"
+        )
+    return {n: note for n, r in rows.items() if r["is_akin"]}
 
 
 def itemsets(o):
-    """One thread each: pyfim has no more."""
+    """One thread each: pyfim has no more. Spark has all of them."""
+    has_spark = importlib.util.find_spec("pyspark") and shutil.which("java")
     for data, supports in ITEMSETS.items():
         path = f"{o.data}/baskets/{data}"
         for support in supports:
+            beside_spark = (data, support) in SPARK
             for is_list in (False, True):
+                job = {"path": f"{path}.dat", "support": support, "list": is_list}
+                contenders = [
+                    akin(
+                        method,
+                        [f"{o.build}/bench/bench_itemsets", f"{path}.akin", str(support)]
+                        + ["--method", method, "--list", str(int(is_list)), "--rounds", "1"],
+                        "seconds",
+                    )
+                    for method in ("eclat", "fpgrowth")
+                ]
+                contenders += [
+                    peer(o, f"pyfim {method}", "itemsets", method=method, **job)
+                    for method in ("eclat", "fpgrowth")
+                ]
+                if beside_spark and has_spark:
+                    contenders.append(peer(o, "Spark FPGrowth", "itemsets_spark", **job))
                 yield {
                     "name": f"itemsets-{'list' if is_list else 'count'}-{data}-{support:g}",
                     "what": f"frequent itemsets {'listed' if is_list else 'counted'}, {data} at"
                     f" {support:.2%}, one thread",
                     "unit": "s",
                     "needs": [f"{path}.akin", f"{path}.dat"],
-                    "contenders": [
-                        akin(
-                            method,
-                            [f"{o.build}/bench/bench_itemsets", f"{path}.akin", str(support)]
-                            + ["--method", method, "--list", str(int(is_list)), "--rounds", "1"],
-                            "seconds",
-                        )
-                        for method in ("eclat", "fpgrowth")
-                    ]
-                    + [
-                        peer(
-                            o,
-                            f"pyfim {method}",
-                            "itemsets",
-                            path=f"{path}.dat",
-                            support=support,
-                            method=method,
-                            list=is_list,
-                        )
-                        for method in ("eclat", "fpgrowth")
-                    ],
+                    "contenders": contenders,
+                    **({"after": spark_quality} if beside_spark else {}),
                 }
 
 
@@ -707,6 +756,7 @@ GROUPS = [
     svd,
     factor,
     bayes,
+    jester,
     bpr,
     ratings,
     ials,

@@ -20,7 +20,6 @@
 
 #include "models/model_impl.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -47,169 +46,19 @@ static const akin_param bmf_rows[] = {
         struct bmf_params, noise, "0.75", 0.001, 1000, "", AKIN_PARAM_TUNE,
         "least standard deviation of a rating around its prediction, in units of that of all "
         "ratings; above it is drawn"),
+    PARAM_CHOICE(
+        struct bmf_params, likelihood, "normal", "normal|ordinal", 0,
+        "what a rating is: a number with normal noise, or one of a few levels, which noise "
+        "shifts across cut points that are drawn (ordered probit)"),
 };
 
+/* With levels a score is not linear: bmf_score makes it. */
 static void bmf_vectors(const void *self, struct item_vectors *out)
 {
     const struct bmf *s = self;
-    *out = (struct item_vectors){s->items, s->bias, (int32_t)(s->S * s->k1)};
-}
-
-/* ---- The asker ---- */
-
-/* The asker's history and the room of a fold-in; arrays in scratch. */
-struct asker {
-    int32_t n;          /* items */
-    int32_t *item;      /* ascending */
-    float *value;       /* unit ratings; NULL = not known */
-    float *bin;         /* of each item's time, NULL without time */
-    float *target;      /* (n) in a sample */
-    float *prior;       /* (k1) in a sample */
-    float *x;           /* (k1) */
-    const float *now;   /* τ of the time of asking in a sample, NULL without time */
-    struct bmf_row row; /* in a sample */
-    float *room;
-};
-
-static bool is_known(const struct bmf *s, int32_t item, float value)
-{
-    return item >= 0 && item < s->n_items && fabsf(value) <= FLT_MAX;
-}
-
-static akin_status asker_read(const struct bmf *s, const struct query *q, struct arena *scratch,
-                              struct asker *a, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct history h = q->hist;
-    int32_t n = 0;
-    memset(a, 0, sizeof *a);
-    a->item = arena_alloc(scratch, h.n, sizeof *a->item, err);
-    a->value = arena_alloc(scratch, h.n, sizeof *a->value, err);
-    a->target = arena_alloc(scratch, h.n, sizeof *a->target, err);
-    a->prior = arena_alloc(scratch, s->k1, sizeof *a->prior, err);
-    a->x = arena_alloc(scratch, s->k1, sizeof *a->x, err);
-    a->room = arena_alloc(scratch, bmf_row_scratch(s->k1), sizeof *a->room, err);
-    if (!a->item || !a->value || !a->target || !a->prior || !a->x || !a->room)
-        AKIN_TRY(AKIN_E_MEMORY);
-    if (s->time && h.time) { /* the fold keeps the last value of an item: here its last bin */
-        float *bin = arena_alloc(scratch, h.n, sizeof *bin, err);
-        a->bin = arena_alloc(scratch, h.n, sizeof *a->bin, err);
-        if (!bin || !a->bin)
-            AKIN_TRY(AKIN_E_MEMORY);
-        for (int32_t e = 0; e < h.n; e++)
-            bin[e] = (float)bmf_bin(s->clock, h.time[e]);
-        struct history bins = h;
-        bins.value = bin;
-        (void)history_fold_values(&bins, a->item, a->bin);
-    }
-    int32_t found = history_fold_values(&h, a->item, a->value);
-    for (int32_t e = 0; e < found; e++)
-        if (is_known(s, a->item[e], a->value[e])) {
-            a->item[n] = a->item[e];
-            a->value[n] = bmf_unit(s, a->value[e]);
-            if (a->bin)
-                a->bin[n] = a->bin[e];
-            n++;
-        }
-    a->n = n;
-    a->value = h.value ? a->value : NULL;
-done:
-    return status;
-}
-
-static const float *time_of(const struct bmf *s, int64_t sample, int64_t bin)
-{
-    return s->time + (sample * s->clock[2] + bin) * s->k1;
-}
-
-/* The asker's row in a sample: what bmf_row_solve and _apply take. */
-static void asker_in(const struct bmf *s, const struct query *q, int64_t sample, struct asker *a)
-{
-    int64_t k1 = s->k1, ld = s->S * k1;
-    const struct kern *kern = s->ctx->kern;
-    const float *mean = s->prior + 2 * sample * k1, *X = s->features + sample * k1;
-    float scale = a->n > 0 ? (float)(1.0 / sqrt((double)a->n)) : 0.0F;
-    memcpy(a->prior, mean, (size_t)k1 * sizeof *mean);
-    for (int32_t e = 0; s->implicit && e < a->n; e++)
-        kern->axpy(scale, s->implicit + (int64_t)a->item[e] * ld + sample * k1, a->prior, k1);
-    for (int32_t e = 0; a->value && e < a->n; e++) {
-        int64_t i = a->item[e];
-        a->target[e] = a->value[e] - s->offset[i * s->S + sample];
-        if (a->bin)
-            a->target[e] -= kern->dot(time_of(s, sample, (int64_t)a->bin[e]), X + i * ld, k1);
-    }
-    a->now = s->time ? time_of(s, sample, bmf_bin(s->clock, q->now)) : NULL;
-    a->row = (struct bmf_row){.n = a->value ? a->n : 0,
-                              .X = X,
-                              .ldx = ld,
-                              .rows = a->item,
-                              .target = a->target,
-                              .prior = a->prior,
-                              .ratio = mean + k1};
-}
-
-static akin_status bmf_fold_in(const void *self, const struct query *q, float *state,
-                               struct arena *scratch, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct bmf *s = self;
-    struct asker a;
-    float part = (float)(s->spread / (double)s->S);
-    AKIN_TRY(asker_read(s, q, scratch, &a, err));
-    for (int64_t sample = 0; sample < s->S; sample++) {
-        float *x = state + sample * s->k1;
-        asker_in(s, q, sample, &a);
-        AKIN_TRY(bmf_row_solve(s->ctx->kern, s->k1, &a.row, NULL, x, NULL, a.room, err));
-        for (int64_t t = 0; t < s->k1; t++)
-            x[t] = part * (a.now ? x[t] + a.now[t] : x[t]);
-    }
-done:
-    return status;
-}
-
-/* ---- Reasons ---- */
-
-/*
- * A mean is linear in the ratings and in y: with v = A⁻¹ z, z the item's features, an own item adds
- * x·v of its rating (what the item, the time and the prior without y leave of it), and
- * (ratio ∘ y)·v / √n by having been rated at all. These sum to the score less that of an asker of
- * whom nothing is known.
- */
-static akin_status bmf_explain(const void *self, const struct query *q, int32_t item,
-                               struct reason *out, int32_t max, int32_t *n, struct arena *scratch,
-                               akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct bmf *s = self;
-    const struct kern *kern = s->ctx->kern;
-    struct asker a;
-    *n = 0;
-    AKIN_TRY(asker_read(s, q, scratch, &a, err));
-    double *sum = arena_alloc(scratch, a.n, sizeof *sum, err);
-    float *weighed = arena_alloc(scratch, s->k1, sizeof *weighed, err);
-    if (!sum || !weighed)
-        AKIN_TRY(AKIN_E_MEMORY);
-    for (int64_t sample = 0; sample < s->S; sample++) {
-        asker_in(s, q, sample, &a);
-        const float *mean = s->prior + 2 * sample * s->k1;
-        AKIN_TRY(bmf_row_apply(kern, s->k1, &a.row, s->items + item * a.row.ldx + sample * s->k1,
-                               a.x, a.room, err));
-        for (int64_t t = 0; t < s->k1; t++)
-            weighed[t] = a.row.ratio[t] * a.x[t] / (float)sqrt((double)(a.n > 0 ? a.n : 1));
-        for (int32_t e = 0; e < a.n; e++) {
-            int64_t at = (int64_t)a.item[e] * a.row.ldx;
-            const float *z = a.row.X + at;
-            if (a.value)
-                sum[e] +=
-                    (double)(kern->dot(z, a.x, s->k1) * (a.target[e] - kern->dot(z, mean, s->k1)));
-            if (s->implicit)
-                sum[e] += (double)kern->dot(weighed, s->implicit + at + sample * s->k1, s->k1);
-        }
-    }
-    for (int32_t e = 0; e < a.n; e++)
-        *n = reason_put(out, max, *n, a.item[e], (float)(s->spread * sum[e] / (double)s->S));
-done:
-    return status;
+    *out = (struct item_vectors){0};
+    if (s->n_levels == 0)
+        *out = (struct item_vectors){s->items, s->bias, (int32_t)(s->S * s->k1)};
 }
 
 /* The cosine of vectors, samples side by side, without the constant that carries users' biases. */
@@ -250,7 +99,7 @@ struct section {
     const float **field;
     int64_t n; /* numbers; 0 = not there */
 };
-enum { N_SECTIONS = 7 };
+enum { N_SECTIONS = 10 };
 
 static void sections(struct bmf *s, struct section out[N_SECTIONS])
 {
@@ -259,10 +108,13 @@ static void sections(struct bmf *s, struct section out[N_SECTIONS])
         {"m.items", &s->items, s->n_items * row},
         {"m.features", &s->features, s->n_items * row},
         {"m.offset", &s->offset, s->n_items * s->S},
-        {"m.bias", &s->bias, s->n_items},
+        {"m.bias", &s->bias, s->n_levels > 0 ? s->n_items * s->S : s->n_items},
         {"m.prior", &s->prior, 2 * row},
         {"m.implicit", &s->implicit, s->params->implicit ? s->n_items * row : 0},
         {"m.time", &s->time, n_bins * row},
+        {"m.levels", &s->levels, s->n_levels},
+        {"m.cuts", &s->cuts, s->S * s->n_levels},
+        {"m.expected", &s->expected, s->n_levels > 0 ? s->S * BMF_GRID : 0},
     };
     memcpy(out, all, sizeof all);
 }
@@ -298,12 +150,42 @@ static akin_status load_scale(struct bmf *s, struct container *c, akin_error *er
         AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.scale is no mean and spread", container_path(c));
     s->mean = scale[0];
     s->spread = scale[1];
+    if (s->params->likelihood == BMF_ORDINAL) {
+        AKIN_TRY(container_get(c, "m.levels", sizeof(float), false, &data, &s->n_levels, err));
+        if (s->n_levels < 1 || s->n_levels > BMF_LEVELS)
+            AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.levels has %" PRId64 " levels (1 to %d)",
+                      container_path(c), s->n_levels, BMF_LEVELS);
+    }
     if (!(s->params->bin_days > 0.0))
         goto done;
     AKIN_TRY(container_get(c, "m.clock", sizeof *s->clock, false, &data, &n, err));
     s->clock = data;
     if (n != 3 || s->clock[1] <= 0 || s->clock[2] < 0 || s->clock[2] > BINS_MAX)
         AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.clock counts no bins", container_path(c));
+done:
+    return status;
+}
+
+static bool ascends(const float *x, int64_t n, bool strictly)
+{
+    for (int64_t i = 1; i < n; i++)
+        if (!(strictly ? x[i - 1] < x[i] : x[i - 1] <= x[i]))
+            return false;
+    return true;
+}
+
+static akin_status check_levels(const struct bmf *s, struct container *c, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    if (!ascends(s->levels, s->n_levels, true))
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.levels does not ascend", container_path(c));
+    for (int64_t sample = 0; s->n_levels > 0 && sample < s->S; sample++) {
+        const float *row = s->cuts + sample * s->n_levels;
+        if (!(row[0] > 0.0F) || !ascends(row + 1, s->n_levels - 1, false))
+            AKIN_FAIL(AKIN_E_FORMAT,
+                      "%s: section m.cuts does not ascend, or a scale is not above 0",
+                      container_path(c));
+    }
 done:
     return status;
 }
@@ -322,6 +204,7 @@ static akin_status bmf_load(struct model *m, struct container *c, akin_error *er
     for (int i = 0; i < N_SECTIONS; i++)
         if (part[i].n > 0)
             AKIN_TRY(model_load_floats(s->ctx, c, part[i].name, part[i].n, part[i].field, err));
+    AKIN_TRY(check_levels(s, c, err));
     for (int64_t sample = 0; sample < s->S; sample++)
         for (int64_t t = 0; t < s->k1; t++)
             if (!(s->prior[(2 * sample + 1) * s->k1 + t] > 0.0F))
@@ -344,6 +227,9 @@ static void bmf_destroy(struct model *m)
     model_free_array(m->ctx, s->prior);
     model_free_array(m->ctx, s->time);
     model_free_array(m->ctx, s->clock);
+    model_free_array(m->ctx, s->levels);
+    model_free_array(m->ctx, s->cuts);
+    model_free_array(m->ctx, s->expected);
 }
 
 static void bmf_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
@@ -353,13 +239,14 @@ static void bmf_estimate(const void *params, int64_t n_users, int64_t n_items, i
     double k1 = (double)p->factors + 1, rows = (double)n_users + (double)n_items;
     double items = (double)n_items, S = (double)p->samples, n = (double)nnz;
     double forms = p->implicit ? 3 : 2, times = p->bin_days > 0 ? 1 : 0;
-    double sides = (double)(p->implicit + p->flipped);
+    double sides = (double)(p->implicit + p->flipped), levels = p->likelihood == BMF_ORDINAL;
     /* kept samples; ratings both ways, with bins and by bin; rows, priors and feature weights */
     *bytes = 4 * items * S * (forms * k1 + 1) + 16 * n + 28 * times * n + 4 * rows * (2 * k1 + 1) +
-             sides * 4 * rows * (k1 + 2) + 8 * rows;
+             sides * 4 * rows * (k1 + 2) + 8 * rows +
+             levels * (n * (13 + 8 * times) + 4 * items * S);
     *flops = (double)(p->burn_in + p->samples * p->thin) *
              ((2 + times) * n * (k1 * k1 + 8 * k1) + rows * (k1 * k1 * k1 / 3 + 40 * k1) +
-              4 * sides * n * k1);
+              4 * sides * n * k1 + 600 * levels * n);
 }
 
 const struct model_class model_bmf = {
@@ -372,6 +259,7 @@ const struct model_class model_bmf = {
     .self_size = sizeof(struct bmf),
     .fit = bmf_fit,
     .scorer = {.vectors = bmf_vectors,
+               .score = bmf_score,
                .fold_in = bmf_fold_in,
                .explain = bmf_explain,
                .similar = bmf_similar},

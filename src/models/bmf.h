@@ -1,9 +1,15 @@
-/* Shared by bmf.c (the model), bmf_rows.c (its rows) and its training (bmf_fit.h) only. */
+/* Shared by bmf.c (the model), bmf_asker.c, bmf_rows.c (its rows) and its training (bmf_fit.h). */
 #ifndef AKIN_MODELS_BMF_H
 #define AKIN_MODELS_BMF_H
 
 #include "kern/kern.h"
 #include "models/model.h"
+
+enum bmf_likelihood { BMF_NORMAL, BMF_ORDINAL };
+enum {
+    BMF_LEVELS = 128, /* different ratings that levels are made of, at most */
+    BMF_GRID = 641    /* points of a table of expected ratings */
+};
 
 struct bmf_params {
     int64_t factors;
@@ -15,6 +21,7 @@ struct bmf_params {
     int64_t features;
     double bin_days;
     double noise;
+    int64_t likelihood;
 };
 
 /*
@@ -23,6 +30,8 @@ struct bmf_params {
  * the mean of what could have been drawn, [q̄, 1], which is what is scored: asker and item are
  * independent given all other rows, so that the mean of their product is that of their means. The
  * mean over samples of p̄·q̄ + b_u is one dot product with a user's S times [p̄, b_u] · spread / S.
+ * With levels (bmf_ordinal.c) that is the mean of a latent, and a score the mean over samples of
+ * the rating that it lets expect.
  */
 struct bmf {
     akin_ctx *ctx;
@@ -32,11 +41,15 @@ struct bmf {
     const float *items;    /* (n_items, S, k1) [q̄, 1] */
     const float *features; /* (n_items, S, k1) [q, 1] */
     const float *offset;   /* (n_items, S) b_i as drawn */
-    const float *bias;     /* (n_items) mean + spread · the mean of b̄_i over samples */
+    const float *bias; /* (n_items) mean + spread · the mean of b̄_i; of levels (n_items, S) b̄_i */
     const float *implicit; /* (n_items, S, k1) y, NULL without */
     const float *prior;    /* (S, 2, k1) of users: mean, precision over that of the noise */
     const float *time;     /* (S, n_bins, k1) of times, NULL without */
     const int64_t *clock;  /* (3) first second, seconds of a bin, n_bins; of bmf_bin */
+    int64_t n_levels;      /* 0 = ratings are normal */
+    const float *levels;   /* (n_levels) the ratings there are, ascending */
+    const float *cuts;     /* (S, n_levels) √alpha, then the cut points, ascending */
+    const float *expected; /* (S, BMF_GRID) the rating to expect at means of a latent */
     double mean, spread;   /* of the ratings; inside they have mean 0 and variance 1 */
     bool is_mapped;        /* arrays lie in the model's file */
 };
@@ -84,6 +97,42 @@ akin_status bmf_row_solve(const struct kern *kern, int64_t k1, const struct bmf_
 /* out (k1) = A⁻¹ b, for explanations. */
 akin_status bmf_row_apply(const struct kern *kern, int64_t k1, const struct bmf_row *row,
                           const float *b, float *out, float *scratch, akin_error *err);
+
+/*
+ * The same of a row whose targets are latents within their levels: the means of both given each
+ * other, to 1/1024. target (n) starts at its best guess and ends as the latents' means less rest;
+ * rest (n) = what of a latent's mean is not the row's.
+ */
+struct bmf_scale {
+    int32_t n_levels;
+    double root;      /* √alpha */
+    const float *cut; /* (n_levels - 1) */
+};
+akin_status bmf_row_levels(const struct kern *kern, int64_t k1, const struct bmf_row *row,
+                           const struct bmf_scale *scale, const int32_t *level, const float *rest,
+                           float *target, float *mean, float *scratch, akin_error *err);
+
+/* How likely a standard normal is between lo and hi, and its mean if it is. */
+double bmf_between(double lo, double hi);
+double bmf_mean_between(double lo, double hi);
+/* The mean of a latent around `mean`, given its level. */
+double bmf_latent(const struct bmf_scale *scale, int32_t level, double mean);
+/* Of a kept sample; the nearest level of a rating; its table of expected ratings (BMF_GRID), what
+ * it says at a mean, and the mean slope from one to another. */
+struct bmf_scale bmf_scale_of(const struct bmf *s, int64_t sample);
+int32_t bmf_level_of(const struct bmf *s, float value);
+void bmf_expected_make(const struct bmf *s, int64_t sample, float *out);
+double bmf_expected(const struct bmf *s, int64_t sample, double mean);
+double bmf_slope(const struct bmf *s, int64_t sample, double from, double to);
+
+/* Of the scorer; bmf_score for levels only. */
+akin_status bmf_score(const void *self, const struct query *queries, int32_t n_queries,
+                      const struct item_set *set, float *out, int64_t ldo, struct arena *scratch,
+                      akin_error *err);
+akin_status bmf_fold_in(const void *self, const struct query *q, float *state,
+                        struct arena *scratch, akin_error *err);
+akin_status bmf_explain(const void *self, const struct query *q, int32_t item, struct reason *out,
+                        int32_t max, int32_t *n, struct arena *scratch, akin_error *err);
 
 akin_status bmf_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
                     akin_error *err);

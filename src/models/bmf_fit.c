@@ -1,7 +1,8 @@
 /*
  * The chain of bmf: sweeps of Gibbs sampling, of which every thin-th after burn_in is kept.
  *
- *   sweep: what items share → items → what times share → times → what users share → users → noise
+ *   sweep: what items share → items → what times share → times → what users share → users → noise,
+ *          and with levels cut points → latents (bmf_cuts.c)
  *
  * A row given all else is normal (bmf_rows.c) and needs nothing of the other rows of its side, so a
  * side is one parallel loop; its normals are numbered by (row, sweep). Users are drawn last: kept
@@ -138,6 +139,8 @@ static akin_status draw_row(struct bmf_fit *f, struct bmf_side *s, int64_t r, st
         double off = (double)(room->target[e] -
                               kern->dot(row.X + (int64_t)row.rows[e] * f->ld, room->x, f->k1));
         *errors += off * off;
+        if (f->latents.n > 0)
+            f->latents.mean[lo + e] = s->val[lo + e] - (float)off;
     }
 done:
     return status;
@@ -175,13 +178,12 @@ done:
 
 /* ---- A sweep ---- */
 
-/* In place, along a binary tree over the index. */
-static double fold_tree(double *x, int64_t n)
+void bmf_fold_tree(double *x, int64_t n, int64_t width)
 {
     for (int64_t step = 1; step < n; step *= 2)
         for (int64_t i = 0; i + step < n; i += 2 * step)
-            x[i] += x[i + step];
-    return n > 0 ? x[0] : 0.0;
+            for (int64_t t = 0; t < width; t++)
+                x[i * width + t] += x[(i + step) * width + t];
 }
 
 static void draw_noise(struct bmf_fit *f)
@@ -189,7 +191,8 @@ static void draw_noise(struct bmf_fit *f)
     static const double shape = 1.0, rate = 0.01;
     struct rng rng = rng_make(f->seed, RNG_GIBBS_HYPER, bmf_index(BMF_DRAW_START, 1));
     rng.counter = bmf_counter(f->sweep);
-    double errors = fold_tree(f->errors, f->users.n_blocks);
+    bmf_fold_tree(f->errors, f->users.n_blocks, 1);
+    double errors = f->users.n_blocks > 0 ? f->errors[0] : 0.0;
     f->noise = draw_gamma(&rng, shape + (double)csr_nnz(&f->by_user) / 2, rate + errors / 2);
     double most = 1.0 / (f->p->noise * f->p->noise);
     f->noise = f->noise < most ? f->noise : most;
@@ -202,91 +205,10 @@ static akin_status sweep(struct bmf_fit *f, akin_error *err)
     if (f->times.n > 0)
         AKIN_TRY(draw_side(f, &f->times, err));
     AKIN_TRY(draw_side(f, &f->users, err));
-    draw_noise(f);
-done:
-    return status;
-}
-
-/* ---- What is kept ---- */
-
-/* Writable views of what the model owns. */
-struct kept {
-    float *items, *features, *offset, *bias, *implicit, *prior, *time;
-    int64_t *clock;
-};
-
-struct keep_job {
-    struct bmf_fit *f;
-    const struct kept *to;
-    int64_t s; /* the sample */
-};
-
-enum { KEEP_ROWS = 1024 };
-
-static akin_status keep_block(void *arg, int64_t block, int worker, akin_error *err)
-{
-    const struct keep_job *job = arg;
-    const struct bmf_fit *f = job->f;
-    const struct kept *to = job->to;
-    const struct bmf_group *y = to->implicit ? &f->users.group[0] : NULL;
-    int64_t S = f->self->S, k1 = f->k1, hi = par_hi(block, KEEP_ROWS, f->items.n);
-    double part = f->self->spread / (double)S;
-    (void)worker;
-    (void)err;
-    for (int64_t i = par_lo(block, KEEP_ROWS); i < hi; i++) {
-        const float *x = f->items.X + i * f->ld;
-        float *mean = to->items + (i * S + job->s) * k1; /* the bias is still in its last place */
-        memcpy(to->features + (i * S + job->s) * k1, x, (size_t)k1 * sizeof *x);
-        to->offset[i * S + job->s] = x[f->k + 1];
-        if (f->items.ptr[i + 1] == f->items.ptr[i]) {
-            memcpy(mean, x, (size_t)f->k * sizeof *x);
-            mean[f->k] = x[f->k + 1];
-        }
-        to->bias[i] += (float)(part * (double)mean[f->k]);
-        mean[f->k] = 1.0F;
-        for (int64_t t = 0; y && t < k1; t++)
-            to->implicit[(i * S + job->s) * k1 + t] = y->c[t * y->n + i];
-    }
-    return AKIN_OK;
-}
-
-static akin_status keep(struct bmf_fit *f, const struct kept *to, int64_t s, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct keep_job job = {f, to, s};
-    int64_t k1 = f->k1;
-    bmf_side_cold(f, &f->items);
-    bmf_side_cold(f, &f->times);
-    AKIN_TRY(par_for(f->ctx, par_blocks(f->items.n, KEEP_ROWS), keep_block, &job, err));
-    for (int64_t t = 0; t < k1; t++) {
-        to->prior[2 * s * k1 + t] = (float)f->users.mean[t];
-        to->prior[(2 * s + 1) * k1 + t] = (float)(f->users.precision[t] / f->noise);
-    }
-    for (int64_t b = 0; b < f->times.n; b++) {
-        const float *x = f->times.X + b * f->ld;
-        float *out = to->time + (s * f->times.n + b) * k1;
-        memcpy(out, x, (size_t)f->k * sizeof *x);
-        out[f->k] = x[f->k + 1];
-    }
-done:
-    return status;
-}
-
-static akin_status kept_make(struct bmf_fit *f, struct kept *to, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t n = f->items.n, S = f->self->S;
-    MEM_ZERO(f->ctx, to->items, n * S * f->k1);
-    MEM_ZERO(f->ctx, to->features, n * S * f->k1);
-    MEM_ZERO(f->ctx, to->offset, n * S);
-    MEM_NEW(f->ctx, to->bias, n);
-    for (int64_t i = 0; i < n; i++)
-        to->bias[i] = (float)f->self->mean;
-    MEM_ZERO(f->ctx, to->prior, 2 * S * f->k1);
-    if (f->p->implicit)
-        MEM_ZERO(f->ctx, to->implicit, n * S * f->k1);
-    if (f->times.n > 0)
-        MEM_ZERO(f->ctx, to->time, S * f->times.n * f->k1);
+    if (f->latents.n != 1 && f->latents.n != 2)
+        draw_noise(f);
+    if (f->latents.n > 0)
+        AKIN_TRY(bmf_latents_draw(f, err));
 done:
     return status;
 }
@@ -312,6 +234,8 @@ static akin_status fit_make(struct bmf_fit *f, akin_error *err)
     if (f->times.n > 0)
         AKIN_TRY(bmf_side_make(f, &f->times, err));
     AKIN_TRY(bmf_groups_make(f, err));
+    if (f->latents.n > 0)
+        AKIN_TRY(bmf_latents_make(f, err));
     MEM_NEW(f->ctx, f->errors, f->users.n_blocks);
     MEM_NEW(f->ctx, f->iota, f->longest);
     for (int64_t e = 0; e < f->longest; e++)
@@ -338,23 +262,13 @@ static void fit_free(struct bmf_fit *f)
     mem_free(ctx, f->time_item);
     mem_free(ctx, f->time_user);
     mem_free(ctx, f->time_val);
+    bmf_latents_free(f);
     mem_free(ctx, f->iota);
     mem_free(ctx, f->errors);
     mem_free(ctx, f->scratch);
 }
 
-static void hand_over(const struct kept *to, struct bmf *self)
-{
-    self->items = to->items;
-    self->features = to->features;
-    self->offset = to->offset;
-    self->bias = to->bias;
-    self->implicit = to->implicit;
-    self->prior = to->prior;
-    self->time = to->time;
-}
-
-static akin_status run(struct bmf_fit *f, const struct kept *to, akin_error *err)
+static akin_status run(struct bmf_fit *f, const struct bmf_kept *to, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int64_t n_sweeps = f->p->burn_in + f->p->samples * f->p->thin;
@@ -364,7 +278,7 @@ static akin_status run(struct bmf_fit *f, const struct kept *to, akin_error *err
         f->items.kept = is_kept ? to->items + sample * f->k1 : NULL;
         AKIN_TRY(sweep(f, err));
         if (is_kept)
-            AKIN_TRY(keep(f, to, sample, err));
+            AKIN_TRY(bmf_keep(f, to, sample, err));
     }
     log_write(f->ctx, AKIN_LOG_DEBUG, "bmf: noise %.6g", 1.0 / sqrt(f->noise));
 done:
@@ -377,7 +291,7 @@ akin_status bmf_fit(struct model *m, const struct train_view *tv, const struct f
     akin_status status = AKIN_OK;
     struct bmf *self = m->self;
     const struct bmf_params *p = m->params;
-    struct kept to = {0};
+    struct bmf_kept to = {0};
     struct bmf_fit f = {.ctx = m->ctx, .m = m, .p = p, .self = self, .seed = tv->seed};
     (void)ctl;
     f.k = p->factors;
@@ -390,8 +304,8 @@ akin_status bmf_fit(struct model *m, const struct train_view *tv, const struct f
         .ctx = m->ctx, .params = p, .k = f.k, .k1 = f.k1, .S = p->samples, .n_items = m->items.n};
     AKIN_TRY(bmf_ratings_read(&f, tv, err));
     AKIN_TRY(fit_make(&f, err));
-    status = kept_make(&f, &to, err);
-    hand_over(&to, self); /* also what a failure leaves: model_free frees it */
+    status = bmf_kept_make(&f, &to, err);
+    bmf_kept_hand_over(&to, self); /* also what a failure leaves: model_free frees it */
     AKIN_TRY(status);
     progress_begin(m->ctx, "bmf",
                    (p->burn_in + p->samples * p->thin) * (f.users.n + f.items.n + f.times.n));

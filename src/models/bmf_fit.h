@@ -1,11 +1,19 @@
-/* Between bmf_fit.c, bmf_ratings.c and bmf_side.c only: the state of one chain. */
+/* Between bmf_fit.c, bmf_keep.c, bmf_ratings.c and bmf_side.c only: the state of one chain. */
 #ifndef AKIN_MODELS_BMF_FIT_H
 #define AKIN_MODELS_BMF_FIT_H
 
 #include "models/bmf.h"
 
 /* What a draw is for; with the column or row the index of its stream. */
-enum bmf_draw { BMF_DRAW_START, BMF_DRAW_USER, BMF_DRAW_ITEM, BMF_DRAW_TIME, BMF_DRAW_WEIGHT };
+enum bmf_draw {
+    BMF_DRAW_START,
+    BMF_DRAW_USER,
+    BMF_DRAW_ITEM,
+    BMF_DRAW_TIME,
+    BMF_DRAW_WEIGHT,
+    BMF_DRAW_CUT,
+    BMF_DRAW_LATENT
+};
 
 static inline uint64_t bmf_index(enum bmf_draw what, uint64_t which)
 {
@@ -54,6 +62,20 @@ struct bmf_side {
     int64_t n_blocks;
 };
 
+/* Ratings as levels; all 0 without. by_user.val and its copies are latents then. */
+struct bmf_latents {
+    int32_t n;          /* levels */
+    float *level;       /* (n) ascending; the model's */
+    uint8_t *rated;     /* (ratings by user) */
+    float *mean;        /* (ratings by user) what the rows make of each */
+    int64_t *from_item; /* of each rating by item: where it is by user */
+    int64_t *from_bin;  /* the same by bin, NULL without time */
+    double *cut;        /* (n + 1) -∞, cut points, ∞ */
+    double *proposal;   /* (n + 1) */
+    double *step;       /* (n + 1) standard deviation of proposals */
+    double *ratio;      /* (blocks of users, n + 1) log of likelihood ratios */
+};
+
 struct bmf_fit {
     akin_ctx *ctx;
     const struct model *m;
@@ -65,6 +87,7 @@ struct bmf_fit {
     double noise;  /* precision of a rating */
     struct csr by_user, by_item, bins_user, bins_item;
     struct bmf_side users, items, times;
+    struct bmf_latents latents;
     int64_t *time_ptr; /* (n_bins + 1) events by bin; of each its item, rating, user */
     int32_t *time_item, *time_user;
     float *time_val;
@@ -80,6 +103,16 @@ struct bmf_fit {
  * rating that is not finite, bins without times or too many).
  */
 akin_status bmf_ratings_read(struct bmf_fit *f, const struct train_view *tv, akin_error *err);
+/* bmf_cuts.c: levels and first latents of by_user.val as read; then, with sides and blocks made,
+ * the rest of the room. Fails: E_INPUT (more than BMF_LEVELS different ratings). */
+akin_status bmf_levels_read(struct bmf_fit *f, akin_error *err);
+akin_status bmf_latents_make(struct bmf_fit *f, akin_error *err);
+/* Cut points given what users' rows predict, latents not yet drawn; then latents. */
+akin_status bmf_latents_draw(struct bmf_fit *f, akin_error *err);
+void bmf_latents_free(struct bmf_fit *f);
+/* Along a binary tree over the index: out[0] of each of n rows of `width`, in place in the first.
+ */
+void bmf_fold_tree(double *x, int64_t n, int64_t width);
 /* Room of the sides; groups are empty. n, ptr of the side are set. */
 akin_status bmf_side_make(struct bmf_fit *f, struct bmf_side *s, akin_error *err);
 void bmf_side_free(akin_ctx *ctx, struct bmf_side *s);
@@ -92,5 +125,16 @@ akin_status bmf_groups_make(struct bmf_fit *f, akin_error *err);
 akin_status bmf_side_common(struct bmf_fit *f, struct bmf_side *s, akin_error *err);
 /* Rows without a rating = their prior mean, for items that are kept. */
 void bmf_side_cold(const struct bmf_fit *f, struct bmf_side *s);
+
+/* Writable views of what the model owns. */
+struct bmf_kept {
+    float *items, *features, *offset, *bias, *implicit, *prior, *time, *cuts, *expected;
+    int64_t *clock;
+};
+/* Room in the model's own sizes; what failed half is still handed over, for model_free. */
+akin_status bmf_kept_make(struct bmf_fit *f, struct bmf_kept *to, akin_error *err);
+/* The state after a sweep becomes sample s. */
+akin_status bmf_keep(struct bmf_fit *f, const struct bmf_kept *to, int64_t s, akin_error *err);
+void bmf_kept_hand_over(const struct bmf_kept *to, struct bmf *self);
 
 #endif

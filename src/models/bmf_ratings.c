@@ -115,7 +115,10 @@ akin_status bmf_ratings_read(struct bmf_fit *f, const struct train_view *tv, aki
         AKIN_FAIL(AKIN_E_INPUT,
                   "bmf: predicts ratings, but this data has no values (ials learns from events)");
     AKIN_TRY(histories_values(f->ctx, &tv->hist, f->items.n, &f->by_user, err));
-    AKIN_TRY(normalise(f, err));
+    if (f->p->likelihood == BMF_ORDINAL)
+        AKIN_TRY(bmf_levels_read(f, err));
+    else
+        AKIN_TRY(normalise(f, err));
     AKIN_TRY(csr_transpose(f->ctx, &f->by_user, &f->by_item, err));
     f->users.ptr = f->by_user.ptr;
     f->users.col = f->by_user.col;

@@ -56,6 +56,7 @@ model gfcf all.akin gfcf factors=2 value_weight=linear
 model turbocf plain.akin turbocf power=0.5
 model bmf all.akin bmf factors=2 samples=2 thin=1 burn_in=2
 model bmf-time all.akin bmf factors=1 samples=2 thin=1 bin_days=0.001 implicit=false
+model bmf-levels all.akin bmf factors=1 samples=2 thin=1 burn_in=2 likelihood=ordinal
 model userknn plain.akin userknn similarity=cosine
 model userknn-terms all.akin userknn
 model userknn-llr all.akin userknn similarity=llr

@@ -5,16 +5,19 @@ Run: python3 tests/golden/make_bmf.py > tests/unit/models/bmf_golden.h   (needs 
 The model of docs/models/bmf.md sampled once more, in another order and with whole groups of feature
 weights drawn at once: posterior means of all pairs over several long chains, and their standard
 errors by how far the chains are apart. All arrays have the chains first. Genres are those of the toy
-data: item number modulo 4.
+data: item number modulo 4. With levels, cut points are drawn from their collapsed likelihood on a
+grid, and what is expected is the mean over every draw of both sides' rows.
 """
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 USERS, ITEMS, GENRES, DAY = 14, 11, 4, 86400
 COLD = 6  # an item that nobody rated
 CHAINS, SWEEPS, BURN = 16, 4000, 400
 K, K1 = 2, 3
 CASES = {"plain": (False, False, False, 0), "features": (True, True, True, 0),
-         "time": (False, False, False, 12)}
+         "time": (False, False, False, 12), "ordinal": (False, False, False, 0)}
+LEVELS, LEAST = 1 + np.arange(5), 0.5  # of the noise of latents
 VECTOR, BIAS, GROUP = 2.5, 5, 10  # precisions that a row more or less is taken to have
 
 
@@ -32,6 +35,45 @@ def ratings():
             r += rng.normal() * 0.3
             rows.append((u, i, round(float(np.clip(r, 0, 6)) * 2) / 2, 1600000000 + day * DAY))
     return rows
+
+
+def levels(y):
+    """Of ratings: shares that are far from alike."""
+    return np.searchsorted([1.5, 2.5, 3, 4.5], y, side="right")
+
+
+class Latents:
+    """Ratings as levels: cut points (C, 6) with infinite ends, and what ratings are."""
+
+    def __init__(self, level):
+        self.level = level
+        shares = np.cumsum(np.bincount(level, minlength=5))[:4] / len(level)
+        self.cut = np.tile(np.concatenate([[-np.inf], ndtri(shares), [np.inf]]), (CHAINS, 1))
+
+    def draw(self, rng, mean, alpha):
+        root = np.sqrt(alpha)[:, None]
+        for c in (2, 3):
+            grid = self.cut[:, c - 1, None] + (self.cut[:, c + 1] - self.cut[:, c - 1])[:, None] * (
+                (np.arange(120) + 0.5) / 120)
+            log = 0
+            for below in (True, False):
+                rows = self.level == (c - 1 if below else c)
+                other = self.cut[:, c - 1 if below else c + 1]
+                m = mean[:, rows]
+                at = ndtr((grid[:, :, None] - m[:, None, :]) * root[:, :, None])
+                fix = ndtr((other[:, None] - m) * root)[:, None, :]
+                log = log + np.log(np.maximum(np.abs(at - fix), 1e-300)).sum(2)
+            p = np.exp(log - log.max(1, keepdims=True)).cumsum(1)
+            at = (p < rng.random(CHAINS)[:, None] * p[:, -1:]).sum(1)
+            width = (self.cut[:, c + 1] - self.cut[:, c - 1]) / 120
+            self.cut[:, c] = grid[np.arange(CHAINS), at] + width * (rng.random(CHAINS) - 0.5)
+        lo, hi = (ndtr((self.cut[:, self.level + d] - mean) * root) for d in (0, 1))
+        u = np.clip(lo + rng.random(mean.shape) * (hi - lo), 1e-12, 1 - 1e-12)
+        return mean + ndtri(u) / root
+
+    def expected(self, mean, alpha):
+        root = np.sqrt(alpha)[:, None, None, None]
+        return LEVELS[0] + ndtr((mean[..., None] - self.cut[:, None, None, 1:5]) * root).sum(-1)
 
 
 def normal(rng, P, b):
@@ -93,11 +135,22 @@ class Common:
         return m, rng.gamma(1 + (n + 1) / 2, 1 / rate)
 
 
+def rng_start(latents):
+    """Any latents within their levels."""
+    cut = np.clip(latents.cut, -3, 3)
+    return (cut[:, latents.level] + cut[:, latents.level + 1]) / 2
+
+
 def chains(case):
     implicit, flipped, features, bin_days = CASES[case]
     u, i, y, t = (np.array(c) for c in zip(*ratings()))
     mean, spread = y.mean(), y.std()
-    y = (y - mean) / spread
+    latents = Latents(levels(y)) if case == "ordinal" else None
+    if latents:
+        mean, spread = 0, 1
+        y = rng_start(latents)
+    else:
+        y = np.tile((y - mean) / spread, (CHAINS, 1))
     rated = np.zeros((USERS, ITEMS))
     rated[u, i] = 1
     per_user, per_item = rated.sum(1), rated.sum(0)
@@ -115,6 +168,7 @@ def chains(case):
     U = rng.normal(size=(CHAINS, USERS, K1))
     V, T = np.zeros((CHAINS, ITEMS, K1)), np.zeros((CHAINS, len(of_bin), K1))
     alpha, total = np.ones(CHAINS), np.zeros((CHAINS, USERS, ITEMS))
+    scales = np.zeros((CHAINS, 5))
 
     def one(X):
         return np.concatenate([X[:, :, :K], np.ones(X.shape[:2] + (1,))], 2)
@@ -130,12 +184,18 @@ def chains(case):
                           alpha)
             times.draw(rng, T)
         error = left - ((U[:, u] + T[:, bins]) * Z).sum(2)
-        alpha = rng.gamma(1 + len(y) / 2, 1 / (0.01 + (error ** 2).sum(1) / 2))
+        alpha = rng.gamma(1 + y.shape[1] / 2, 1 / (0.01 + (error ** 2).sum(1) / 2))
+        if latents:
+            alpha = np.minimum(alpha, 1 / LEAST**2)
+            y = latents.draw(rng, y - error, alpha)
         if sweep >= BURN:
-            total += (U + T[:, -1:]) @ np.swapaxes(one(V), 1, 2) + V[:, None, :, K]
+            x = (U + T[:, -1:]) @ np.swapaxes(one(V), 1, 2) + V[:, None, :, K]
+            total += latents.expected(x, alpha) if latents else x
+            if latents:
+                scales += np.column_stack([np.sqrt(alpha), latents.cut[:, 1:5]])
         users.draw(rng, U)
         items.draw(rng, V)
-    return mean + spread * total / SWEEPS
+    return mean + spread * total / SWEEPS, scales / SWEEPS
 
 
 def main():
@@ -146,8 +206,15 @@ def main():
     for u, i, r, t in rows:
         print(f"    {{{u}, {i}, {r}F, {t}}},")
     print("};")
+    level = ", ".join(f"{LEVELS[c]}" for c in levels(np.array([r for _, _, r, _ in rows])))
+    print(f"static const float golden_level[GOLDEN_RATINGS] = {{{level}}};")
     for case in CASES:
-        runs = chains(case)
+        runs, scales = chains(case)
+        if case == "ordinal":
+            errors = scales.std(0, ddof=1) / np.sqrt(CHAINS)
+            for what, values in (("", scales.mean(0)), ("_error", errors)):
+                print(f"static const double golden_scale{what}[5] = {{", end="")
+                print(", ".join(f"{x:.5f}" for x in values) + "};")
         errors = runs.std(0, ddof=1) / np.sqrt(CHAINS)
         for what, values in (("", runs.mean(0)), ("_error", errors)):
             print(f"static const double golden_{case}{what}[GOLDEN_USERS][GOLDEN_ITEMS] = {{")
