@@ -623,6 +623,39 @@ def index_ivf():
     }
 
 
+# ---- networks ----
+
+
+def autoencoder_numpy():
+    """items–hidden–items, sigmoid, cross entropy, Adam: dense rows, as one writes it in NumPy."""
+    m = matrix()
+    n, items, hidden, batch = *m.shape, ARGS["hidden"], ARGS["batch"]
+    rng = np.random.default_rng(1)
+    sizes = [(items, hidden), (1, hidden), (hidden, items), (1, items)]
+    weights = [rng.normal(0, 0.02, s).astype(np.float32) for s in sizes]
+    first, second = ([np.zeros_like(w) for w in weights] for _ in range(2))
+    step, watch = 0, Watch()
+    for _ in range(ARGS["epochs"]):
+        loss = 0.0
+        order = rng.permutation(n)
+        for lo in range(0, n, batch):
+            t = m[order[lo : lo + batch]].toarray()
+            h = 1 / (1 + np.exp(-(t @ weights[0] + weights[1])))
+            z = h @ weights[2] + weights[3]
+            loss += float((np.logaddexp(0, z) - z * t).sum())
+            dz = (1 / (1 + np.exp(-z)) - t) / np.float32(len(t))
+            dh = (dz @ weights[2].T) * h * (1 - h)
+            step += 1
+            rate = np.float32(0.005 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step))
+            for w, a, b, g in zip(
+                weights, first, second, [t.T @ dh, dh.sum(0), h.T @ dz, dz.sum(0)]
+            ):
+                a += np.float32(0.1) * (g - a)
+                b += np.float32(0.001) * (g * g - b)
+                w -= rate * a / (np.sqrt(b) + np.float32(1e-8))
+    return {**watch.read(), "loss": loss / n}
+
+
 # ---- ratings ----
 
 

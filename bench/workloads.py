@@ -746,6 +746,35 @@ def itemsets(o):
                 }
 
 
+def networks(o):
+    """Epochs of an autoencoder, all outputs, the same shape and minibatch on both sides."""
+    films, same = f"{o.data}/films", {"hidden": 128, "batch": 256, "epochs": 5}
+    params = {"error": "cross_entropy", "denoising": 0, **same}
+
+    def after(runner, rows):
+        last = {n: r["last"]["loss"] for n, r in rows.items()}
+        return {n: f"loss {x[-1] if isinstance(x, list) else x:.2f}" for n, x in last.items()}
+
+    yield {
+        "name": "autoencoder",
+        "what": "five epochs of 3,706-128-3,706, sigmoid, cross entropy, Adam, 6,040 users",
+        "unit": "s",
+        "needs": [f"{films}/films.akin"],
+        "contenders": [
+            akin("sdae", fit(o, f"{films}/films.akin", "sdae", params), "fit_seconds"),
+            peer(
+                o,
+                "NumPy",
+                "autoencoder_numpy",
+                matrix=f"{films}/positives.npz",
+                blas_threads=o.threads,
+                **same,
+            ),
+        ],
+        "after": after,
+    }
+
+
 GROUPS = [
     ingest,
     itemsets,
@@ -757,6 +786,7 @@ GROUPS = [
     factor,
     bayes,
     jester,
+    networks,
     bpr,
     ratings,
     ials,
