@@ -37,6 +37,7 @@
     X(als) \
     X(svdpp) \
     X(bmf) \
+    X(fm) \
     /* the end */
 /* clang-format on */
 

@@ -26,6 +26,8 @@
 {"svdpp", "{\"factors\":33,\"batch\":11,\"epochs\":4,\"decay\":0.9,\"learning_rate\":0.1}"},
 {"bmf", "{\"factors\":4,\"samples\":3,\"thin\":2,\"burn_in\":6,\"bin_days\":30}"},
 {"bmf", "{\"implicit\":false,\"flipped\":false,\"features\":false,\"samples\":4,\"thin\":1}"},
+{"fm", "{\"task\":\"ranking\",\"factors\":4,\"samples\":3,\"thin\":2,\"negatives\":3}"},
+{"fm", "{\"solver\":\"als\",\"factors\":5,\"epochs\":6,\"columns\":[\"title\",\"genre\",\"group\"]}"},
 {"userknn", "{\"similarity\":\"tfidf\",\"neighbors\":12,\"shrinkage\":2}"},
 {"userknn", "{\"mode\":\"rating\",\"similarity\":\"pearson\",\"damping\":0}"},
 {"ease", "{\"solver\":\"local\",\"neighbors\":12,\"reg\":5}"},
