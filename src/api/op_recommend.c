@@ -8,6 +8,7 @@
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/par.h"
+#include "data/context.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct recommend_params {
     int64_t format;
     const char *output;
     int64_t csv_safe;
+    json_t *context;
 };
 static const akin_param recommend_rows[] = {
     OP_PARAM_MODEL_FILE(struct recommend_params),
@@ -41,6 +43,8 @@ static const akin_param recommend_rows[] = {
                "which items may come, e.g. 'category in [\"Comedy\"] and year >= 1990'"),
     PARAM_BOOL(struct recommend_params, explain, "false", 0, "say why for each item"),
     PARAM_BOOL(struct recommend_params, exclude_seen, "true", 0, "leave out items already seen"),
+    PARAM_MAP(struct recommend_params, context, 0,
+              "where and how they ask: columns of events by name, device=phone,hour=18"),
     LIST_PARAMS(struct recommend_params),
     PARAM_END,
 };
@@ -57,6 +61,7 @@ struct listing {
     int32_t *counts;                              /* (BLOCK) owned */
     struct buf parts[LIST_FORMATS][BLOCK / PART]; /* text of PART users each, in their order */
     int64_t n_block;                              /* users in the block at hand */
+    const struct attributes *context;             /* of all of them, in the call's arena; or NULL */
     int64_t n_lists, n_rows;
 };
 
@@ -142,6 +147,11 @@ static akin_status listing_open(struct listing *l, struct op_call *call, akin_er
         if (n_allowed == 0)
             log_write(ctx, AKIN_LOG_WARN, "filter: no item meets it");
     }
+    if (l->p.context) {
+        const struct features *spec = m->cls->context ? m->cls->context(m) : NULL;
+        AKIN_TRY(context_check(l->p.context, &spec, 1, err));
+        AKIN_TRY(context_read(l->p.context, &call->arena, &l->context, err));
+    }
     MEM_NEW(ctx, l->queries, BLOCK);
     MEM_NEW(ctx, l->counts, BLOCK);
     MEM_NEW(ctx, l->lists, (int64_t)BLOCK * (l->p.k > 0 ? l->p.k : 1));
@@ -189,6 +199,8 @@ static akin_status listing_block(struct listing *l, int64_t n, akin_error *err)
     akin_ctx *ctx = l->asker.ctx;
     int64_t n_parts = par_blocks(n, PART);
     l->n_block = n;
+    for (int64_t i = 0; i < n; i++)
+        l->queries[i].context = l->context;
     AKIN_TRY(rank_lists(l->asker.ranker, l->queries, n, &l->opt, l->lists, l->counts, err));
     AKIN_TRY(par_for(ctx, n_parts, write_part, l, err));
     for (int64_t part = 0; part < n_parts; part++) {
@@ -300,6 +312,7 @@ const struct op op_recommend = {
      "top-k lists from a trained model, for one user, a history, a file of users, or all",
      "akin recommend model.akin --user 42 -k 10 --explain\n"
      "akin recommend model.akin --history 318,296 --filter 'year >= 1990'\n"
+     "akin recommend model.akin --user 42 --context device=phone,hour=18\n"
      "akin recommend model.akin --all -k 20 -o lists.csv\n"
      "akin recommend model.akin --all --to file:lists.csv --to webhook:https://shop.example/lists",
      {{"Options", recommend_rows}, OP_GROUP_OUTLETS},

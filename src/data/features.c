@@ -342,6 +342,7 @@ akin_status features_complete(struct features *f, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int32_t n = f->names.n, at = 0;
+    bool is_plain = f->opt.weighting == FEATURE_PLAIN;
     MEM_NEW(f->ctx, f->idf, n);
     for (enum feature_kind kind = 0; kind < FEATURE_KINDS; kind++) {
         double docs = (double)f->n_docs[kind];
@@ -349,9 +350,9 @@ akin_status features_complete(struct features *f, akin_error *err)
         f->lo[kind] = at;
         for (; at < n && f->names.bytes[f->names.off[at]] == FEATURE_LETTERS[kind]; at++) {
             double df = (double)f->df[at];
-            f->idf[at] = kind == FEATURE_NUMBERS ? 1
-                         : is_bm25               ? kern_log1p((docs - df + .5) / (df + .5))
-                                                 : 1 + kern_log((1 + docs) / (1 + df));
+            f->idf[at] = kind == FEATURE_NUMBERS || is_plain ? 1
+                         : is_bm25 ? kern_log1p((docs - df + .5) / (df + .5))
+                                   : 1 + kern_log((1 + docs) / (1 + df));
         }
         f->lo[kind + 1] = at;
     }
@@ -380,6 +381,29 @@ void features_range(const struct features *f, enum feature_kind kind, int32_t *l
 {
     *lo = f->lo[kind];
     *hi = f->lo[kind + 1];
+}
+
+int32_t features_column_end(const struct features *f, int32_t feature)
+{
+    int32_t n, size, end = feature + 1, kind = 0;
+    const char *name = terms_get(&f->names, feature, &n), *cut;
+    while (feature >= f->lo[kind + 1])
+        kind++;
+    if (kind == FEATURE_TAGS || kind == FEATURE_WORDS)
+        return f->lo[kind + 1];
+    cut = memchr(name, FEATURE_SEPARATOR, (size_t)n);
+    n = cut ? (int32_t)(cut - name) + 1 : n;
+    for (; end < f->lo[kind + 1]; end++) {
+        const char *other = terms_get(&f->names, end, &size);
+        if (size < n || memcmp(other, name, (size_t)n) != 0)
+            break;
+    }
+    return end;
+}
+
+const char *features_column(const struct features *f, int32_t column)
+{
+    return column < f->n_columns ? f->column[column].name : NULL;
 }
 
 void features_name(const struct features *f, int32_t feature, char *out, size_t size)

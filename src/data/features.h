@@ -13,6 +13,8 @@
  *   tags        tf-idf, tf = people who gave the tag
  *   numbers     bins of equal counts (1 each), or (x - mean)/deviation, not brought to length 1
  *
+ * or, plain, all of them without idf.
+ *
  * N: items that have something of the kind, df: those with the feature; len: Σ tf of the words
  * that were kept, avg: its mean over N.
  */
@@ -30,8 +32,8 @@ enum feature_kind {
     FEATURE_WORDS,
     FEATURE_KINDS
 };
-enum feature_weighting { FEATURE_TFIDF, FEATURE_BM25 };
-#define FEATURE_WEIGHTINGS "tfidf|bm25"
+enum feature_weighting { FEATURE_TFIDF, FEATURE_BM25, FEATURE_PLAIN };
+#define FEATURE_WEIGHTINGS "tfidf|bm25" /* of words; plain is for all kinds */
 
 enum { FEATURE_BINS = 64 };
 
@@ -45,6 +47,7 @@ struct feature_options {
     double bm25_k1, bm25_b;
     int64_t bins;          /* 2..FEATURE_BINS; 0 = numbers are scaled */
     bool is_raw;           /* parts of a vector are not brought to length 1 */
+    bool may_be_empty;     /* nothing to make features of is no error: the spec is NULL */
     const json_t *columns; /* names; NULL or empty = all; borrowed until the fit is over */
 };
 
@@ -65,6 +68,10 @@ void features_free(struct features *f); /* NULL allowed */
 int32_t features_count(const struct features *f);
 /* Features of a kind: [lo, hi). */
 void features_range(const struct features *f, enum feature_kind kind, int32_t *lo, int32_t *hi);
+/* The end of the features that are of one sort with this: of its column, or tags, or words. */
+int32_t features_column_end(const struct features *f, int32_t feature);
+/* Names of the columns that the spec goes by; NULL past the end. */
+const char *features_column(const struct features *f, int32_t column);
 /* "piano", "genres=Comedy", "year=03" (the fourth bin) → out (size bytes), for people. */
 void features_name(const struct features *f, int32_t feature, char *out, size_t size);
 

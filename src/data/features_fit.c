@@ -365,18 +365,24 @@ akin_status features_fit(akin_ctx *ctx, const struct feature_options *options,
     akin_status status = AKIN_OK;
     struct features *f = NULL;
     struct tally all = {.terms.ctx = ctx};
+    *out = NULL;
     MEM_ZERO(ctx, f, 1);
     f->ctx = ctx;
     f->opt = *options;
     terms_init(&f->names, ctx);
     AKIN_TRY(choose_columns(f, source, err));
-    if (f->n_columns == 0 && (!source->tags || !source->tags->ptr))
+    bool has_nothing = f->n_columns == 0 && (!source->tags || !source->tags->ptr);
+    if (has_nothing && options->may_be_empty)
+        goto done;
+    if (has_nothing)
         AKIN_FAIL(AKIN_E_INPUT, "nothing is known of the items: give `prepare` a table of them "
                                 "(--items FILE with a title, texts, categories or numbers) or tags "
                                 "(--tags FILE)");
     AKIN_TRY(fit_numbers(f, source, n_items, err));
     AKIN_TRY(count_all(f, source, n_items, &all, err));
     AKIN_TRY(take_vocabulary(f, &all, err));
+    if (f->names.n == 0 && options->may_be_empty)
+        goto done;
     if (f->names.n == 0)
         AKIN_FAIL(AKIN_E_INPUT,
                   "no feature in the %" PRId32 " columns of the items: texts without "

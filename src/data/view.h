@@ -51,6 +51,7 @@ struct test_view {
     int32_t *item;            /* train index, -1 = not in the train catalogue */
     float *value;             /* raw value */
     int64_t *time;            /* NULL = none */
+    int64_t *event;           /* its row in ds; NULL = ds keeps no columns of events */
     uint8_t *relevant;        /* meets `positive`; repeated items: only the first is relevant */
     int64_t n_given;          /* given events held: those of rows may overlap */
     int64_t *hist_lo;         /* (n_users) given events of a row: [hist_lo, hist_hi) */

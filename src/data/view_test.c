@@ -120,6 +120,8 @@ static akin_status view_alloc(struct test_view *tv, const struct dataset *test, 
     MEM_NEW(tv->ctx, tv->item, tv->n_targets);
     MEM_NEW(tv->ctx, tv->value, tv->n_targets);
     MEM_NEW(tv->ctx, tv->relevant, tv->n_targets);
+    if (test->event_table.n_cols > 0)
+        MEM_NEW(tv->ctx, tv->event, tv->n_targets);
     MEM_ZERO(tv->ctx, tv->hist_lo, tv->n_users);
     MEM_ZERO(tv->ctx, tv->hist_hi, tv->n_users);
     MEM_NEW(tv->ctx, tv->hist_item, n_given);
@@ -144,6 +146,8 @@ static void add_target(struct test_view *tv, struct join *join, int64_t e, int64
     tv->value[at] = test->value ? test->value[e] : 1;
     if (tv->time)
         tv->time[at] = test->time[e];
+    if (tv->event)
+        tv->event[at] = e;
     if (!join->seen[item] && join->item[item] < 0)
         tv->n_cold_items++;
     join->seen[item] = 1;
@@ -265,6 +269,7 @@ void test_view_free(struct test_view *tv)
     mem_free(ctx, tv->value);
     mem_free(ctx, tv->time);
     mem_free(ctx, tv->relevant);
+    mem_free(ctx, tv->event);
     mem_free(ctx, tv->hist_lo);
     mem_free(ctx, tv->hist_hi);
     mem_free(ctx, tv->hist_item);

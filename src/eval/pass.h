@@ -105,6 +105,11 @@ double diversity_of(struct diversity *d, const int32_t *items, int32_t n, int wo
 /* Queries of rows: training history and given events; queries.c. Arrays live in arena. */
 akin_status query_of_row(const struct eval_pass *p, const struct model *m, int64_t row,
                          struct arena *arena, struct query *out, akin_error *err);
+/* Does the model go by columns of events that the test has? */
+bool query_has_context(const struct eval_pass *p, const struct model *m);
+/* Those of a target, in arena. */
+akin_status query_context(const struct eval_pass *p, int64_t target, struct arena *arena,
+                          const struct attributes **out, akin_error *err);
 /* auc.c, pairs.c: parallel over rows. */
 akin_status auc_run(struct eval_pass *p, const struct model *m, struct ranker *ranker,
                     akin_error *err);

@@ -4,7 +4,7 @@
  * A trained user asks with its training history; a user with given events (users:F, sessions:F,
  * session prefixes; what a model lacks) has these folded in, after the training history if there is
  * one; anybody else asks with an empty history. `now` is the time of the user's first target, if
- * instants are known.
+ * instants are known, and so is the context, if the model goes by it.
  */
 #include "eval/pass.h"
 
@@ -73,6 +73,32 @@ static int64_t first_target_time(const struct test_view *test, int64_t row, int6
     return first == INT64_MAX ? fallback : first;
 }
 
+bool query_has_context(const struct eval_pass *p, const struct model *m)
+{
+    return p->test->event && m->cls->context && m->cls->context(m);
+}
+
+akin_status query_context(const struct eval_pass *p, int64_t target, struct arena *arena,
+                          const struct attributes **out, akin_error *err)
+{
+    struct room {
+        struct item_source source;
+        struct item_at at;
+        struct attributes a;
+    } *room = arena_alloc(arena, 1, (int64_t)sizeof *room, err);
+    int64_t event = p->test->event[target];
+    *out = NULL;
+    if (!room)
+        return AKIN_E_MEMORY;
+    if (event > INT32_MAX)
+        return AKIN_OK; /* no model was trained on so many */
+    room->source = (struct item_source){.items = &p->test->ds->event_table};
+    room->at = (struct item_at){&room->source, (int32_t)event};
+    room->a = item_attributes(&room->at);
+    *out = &room->a;
+    return AKIN_OK;
+}
+
 akin_status query_of_row(const struct eval_pass *p, const struct model *m, int64_t row,
                          struct arena *arena, struct query *out, akin_error *err)
 {
@@ -97,6 +123,8 @@ akin_status query_of_row(const struct eval_pass *p, const struct model *m, int64
             q.hist = given;
     }
     q.now = first_target_time(test, row, q.now);
+    if (query_has_context(p, m))
+        AKIN_TRY(query_context(p, test->ptr[row], arena, &q.context, err));
     *out = q;
 done:
     return status;

@@ -79,7 +79,7 @@ static bool is_cacheable(const struct live *l, const struct live_query *q)
 {
     return l->cache && !q->no_cache && q->user_id && q->n_history == 0 && q->now == 0 &&
            q->n_allow == 0 && q->n_deny == 0 && q->n_pinned == 0 && q->n_promoted == 0 &&
-           q->n_items == 0;
+           q->n_items == 0 && !q->context;
 }
 
 static struct cache_key key_of(struct live *l, const struct answer *a)

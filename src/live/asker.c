@@ -7,6 +7,7 @@
  * counts, as `prepare` keeps it, unless the model's data kept repeats. Without anything new the
  * stored row answers; else the model folds in. Cost: O(history), n log n if something is new.
  */
+#include "data/context.h"
 #include "live/engine.h"
 
 #include <stdlib.h>
@@ -173,6 +174,30 @@ static akin_status seen_set(struct live_slot *s, const struct step *x, int32_t n
     return AKIN_OK;
 }
 
+/* Keys are columns of some model that is served: which of them answers is not the client's to know.
+ */
+static akin_status read_context(struct live_slot *s, const json_t *given,
+                                const struct attributes **out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct live *l = s->l;
+    const struct features *specs[2 * LIVE_MODELS];
+    int n = 0;
+    pthread_rwlock_rdlock(&l->models_lock);
+    for (int i = 0; i < l->n_entries; i++) {
+        const struct generation *of[2] = {l->entry[i].current, l->entry[i].canary};
+        for (int g = 0; g < 2; g++)
+            if (of[g] && of[g]->m->cls->context)
+                specs[n++] = of[g]->m->cls->context(of[g]->m);
+    }
+    status = context_check(given, specs, n, err);
+    pthread_rwlock_unlock(&l->models_lock);
+    AKIN_TRY(status);
+    AKIN_TRY(context_read(given, &s->arena, out, err));
+done:
+    return status;
+}
+
 akin_status asker_build(struct live_slot *s, struct generation *g, const struct live_query *in,
                         struct live_asker *out, akin_error *err)
 {
@@ -210,12 +235,15 @@ akin_status asker_build(struct live_slot *s, struct generation *g, const struct 
     n = merge(l, g, &base, late, n_late, x);
     add_request(s, g, in, now, x, &n);
     out->q.now = now;
+    if (in->context)
+        AKIN_TRY(read_context(s, in->context, &out->q.context, err));
     if (n > base.n || in->n_history > 0) {
         if (!g->keeps_repeats)
             n = drop_repeats(x, n);
         out->q.is_trained = false;
         AKIN_TRY(history_set(s, g, x, n, &out->q.hist, err));
     }
+    out->has_positive = in->context && m->cls->context && m->cls->context(m);
     for (int32_t i = 0; i < out->q.hist.n && !out->has_positive; i++)
         out->has_positive = !out->q.hist.weight || out->q.hist.weight[i] > 0.0f;
     AKIN_TRY(seen_set(s, x, n, out, err));

@@ -10,6 +10,7 @@
 
 #include "core/param.h"
 #include "data/dataset.h"
+#include "data/features.h"
 #include "data/item_tags.h"
 #include "data/view.h"
 #include "rank/scorer.h"
@@ -63,6 +64,9 @@ struct model_class {
     struct scorer_class scorer; /* self = model->self */
     /* enum scorer_flags of the fitted model */
     uint32_t (*scorer_flags)(const struct model *m);
+    /* What a request's context is read by: its columns are the keys. NULL: none of the fitted
+     * model; the function NULL: none of any. */
+    const struct features *(*context)(const struct model *m);
     /* Sections are named "m.…"; loading must check every size and index. */
     akin_status (*save)(const struct model *m, struct container_writer *w, akin_error *err);
     akin_status (*load)(struct model *m, struct container *c, akin_error *err);

@@ -39,6 +39,7 @@
     X(bmf) \
     X(vae) \
     X(sdae) \
+    X(fm) \
     /* the end */
 /* clang-format on */
 

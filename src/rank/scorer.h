@@ -25,11 +25,12 @@
 
 /* One asker. Arrays borrowed. */
 struct query {
-    int32_t user;        /* index in the model, -1 = unknown */
-    bool is_trained;     /* hist is exactly the user's training history */
-    struct history hist; /* oldest first; what fold-in uses */
-    const char *segment; /* of the user, for per-segment models; NULL = none */
-    int64_t now;         /* request or test-event time, Unix seconds */
+    int32_t user;                     /* index in the model, -1 = unknown */
+    bool is_trained;                  /* hist is exactly the user's training history */
+    struct history hist;              /* oldest first; what fold-in uses */
+    const char *segment;              /* of the user, for per-segment models; NULL = none */
+    int64_t now;                      /* request or test-event time, Unix seconds */
+    const struct attributes *context; /* of the request: device, place, …; NULL = none */
 };
 
 struct item_set {
@@ -104,8 +105,9 @@ struct item_state {
 };
 
 enum scorer_flags {
-    SCORER_RATES = 1,     /* scores are predictions on the value scale: rmse, mae make sense */
-    SCORER_ITEMS_ONLY = 2 /* ignores the asker: the same list for all (popularity) */
+    SCORER_RATES = 1,      /* scores are predictions on the value scale: rmse, mae make sense */
+    SCORER_ITEMS_ONLY = 2, /* ignores the asker: the same list for all (popularity) */
+    SCORER_LOG_ODDS = 4 /* scores are log-odds that an event is a positive: logloss makes sense */
 };
 
 /*

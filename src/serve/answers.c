@@ -15,6 +15,7 @@ struct ask {
     int64_t explain, exclude_seen, now, window;
     json_t *history, *session, *basket;
     json_t *allow, *deny, *pinned, *promoted, *items, *requests;
+    json_t *context;
 };
 
 #define K_ROW PARAM_INT(struct ask, k, "10", 0, 10000, "", 0, "items of a list at most")
@@ -28,11 +29,14 @@ struct ask {
 #define NOW_ROW                                                                                    \
     PARAM_INT(struct ask, now, "0", 0, 9e12, "Unix seconds", 0,                                    \
               "time of the request, default the clock's")
+#define CONTEXT_ROW                                                                                \
+    PARAM_MAP(struct ask, context, 0,                                                              \
+              "where and how the user asks: columns of events by name (device=phone,hour=18)")
 #define IDS_ROW(field, help) PARAM_LIST(struct ask, field, NULL, 0, help)
 
 /* clang-format off */
 const akin_param list_query_rows[] = {
-    K_ROW, MODEL_ROW, FILTER_ROW, EXPLAIN_ROW, SEEN_ROW, NOW_ROW, PARAM_END,
+    K_ROW, MODEL_ROW, FILTER_ROW, EXPLAIN_ROW, SEEN_ROW, NOW_ROW, CONTEXT_ROW, PARAM_END,
 };
 const akin_param similar_query_rows[] = {
     K_ROW, MODEL_ROW, FILTER_ROW, PARAM_END,
@@ -50,7 +54,7 @@ const akin_param recommend_body_rows[] = {
             "value, time"),
     IDS_ROW(session, "items of this visit, oldest first, after the history"),
     IDS_ROW(basket, "items in the basket"),
-    K_ROW, MODEL_ROW, FILTER_ROW, EXPLAIN_ROW, SEEN_ROW, NOW_ROW,
+    K_ROW, MODEL_ROW, FILTER_ROW, EXPLAIN_ROW, SEEN_ROW, NOW_ROW, CONTEXT_ROW,
     IDS_ROW(allow, "only these items"),
     IDS_ROW(deny, "none of these items"),
     IDS_ROW(pinned, "items at the first places"),
@@ -67,7 +71,7 @@ const akin_param rank_body_rows[] = {
     IDS_ROW(basket, "items in the basket"),
     {"k", AKIN_PARAM_INT, 0, offsetof(struct ask, k), NULL, 0, 10000, NULL, "",
      "items of the answer at most, default all"},
-    MODEL_ROW, FILTER_ROW, EXPLAIN_ROW, NOW_ROW, PARAM_END,
+    MODEL_ROW, FILTER_ROW, EXPLAIN_ROW, NOW_ROW, CONTEXT_ROW, PARAM_END,
 };
 /* clang-format on */
 
@@ -163,6 +167,7 @@ static akin_status read_query(const struct ask *ask, const struct rule_params *r
                              .explain = ask->explain != 0,
                              .include_seen = !ask->exclude_seen,
                              .now = ask->now,
+                             .context = ask->context,
                              .rules = rules};
     AKIN_TRY(read_history(ask, arena, q, err));
     AKIN_TRY(read_ids("allow", ask->allow, arena, &q->allow, &q->n_allow, err));

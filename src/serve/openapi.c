@@ -141,7 +141,10 @@ static void write_param(struct jw *jw, const char *in, const akin_param *row)
     jw_key(jw, "description");
     jw_string(jw, row->help);
     jw_key(jw, "schema");
-    write_schema(jw, row);
+    if (row->type == AKIN_PARAM_MAP)
+        jw_raw(jw, STR); /* key=value,key=value */
+    else
+        write_schema(jw, row);
     jw_close(jw, '}');
 }
 
