@@ -30,7 +30,9 @@ enum rng_stream {
     RNG_RETRY = 15,
     RNG_INTERLEAVE = 16,
     RNG_GIBBS = 24,
-    RNG_GIBBS_HYPER = 25
+    RNG_GIBBS_HYPER = 25,
+    RNG_TUNE_POINT = 40,
+    RNG_TUNE_TPE = 41
 };
 
 /* 64 random bits of (seed, stream, index, counter). */
