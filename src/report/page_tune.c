@@ -105,6 +105,8 @@ static void card_course(const struct tune_page *p)
     for (size_t i = 0; i < n; i++) {
         const json_t *t = json_array_get(p->trials, i);
         double v = value_of(t, p->metric);
+        if (isfinite(best))
+            svg_path_to(&s, (double)i, best); /* level up to here, then a step */
         if (json_is_true(json_object_get(t, "feasible")) &&
             (!isfinite(best) || (v - best) * direction > 0))
             best = v;
@@ -168,11 +170,12 @@ static double param_place(const json_t *dim, const json_t *t)
     return choices || !json_is_number(value) ? (double)NAN : json_number_value(value);
 }
 
+/* Names of choices at the left, each with its trials to the right by the metric. */
 static void choice_names(struct svg *s, const json_t *choices)
 {
     for (size_t i = 0; i < json_array_size(choices); i++) {
         const json_t *c = json_array_get(choices, i);
-        svg_words(s, svg_x(s, (double)i), s->height - s->bottom + 16.0, "middle", "title");
+        svg_words(s, s->left - 10.0, svg_y(s, (double)i) + 4.0, "end", "title");
         if (json_is_string(c))
             html_text(s->b, json_string_value(c));
         else if (json_is_number(c))
@@ -188,23 +191,29 @@ static void card_param(const struct tune_page *p, const char *model, const json_
     double lo, hi;
     const json_t *choices = json_object_get(dim, "choices");
     const char *name = json_text(dim, "name", "");
+    double n = (double)json_array_size(choices);
+    bool is_log = json_is_true(json_object_get(dim, "log"));
     if (json_array_size(choices) == 1 || !range_of(p, value_of, p->metric, &lo, &hi))
         return;
-    bool is_log = json_is_true(json_object_get(dim, "log"));
-    struct svg_axis x = {is_log ? SVG_LOG : SVG_LINEAR, SVG_NUMBER, json_double(dim, "lo", 0),
-                         json_double(dim, "hi", 1),     false,      name};
-    if (choices)
-        x = (struct svg_axis){SVG_NAMES, SVG_NUMBER, 0.0, (double)json_array_size(choices),
-                              false,     NULL};
     html_say(p->b, "<article class=\"card\">\n<h3>%t of %t</h3>\n", name, model);
     html_say(p->b, "<p>Each trial by this parameter, whatever the others were.</p>\n");
-    struct svg s = {.b = p->b, .x = x, .y = {SVG_LINEAR, SVG_NUMBER, lo, hi, true, p->metric}};
+    const struct svg_axis metric = {SVG_LINEAR, SVG_NUMBER, lo, hi, true, p->metric};
+    struct svg s = {.b = p->b,
+                    .x = {is_log ? SVG_LOG : SVG_LINEAR, SVG_NUMBER, json_double(dim, "lo", 0),
+                          json_double(dim, "hi", 1), false, name},
+                    .y = metric};
+    if (choices) {
+        s.left = 150.0;
+        s.height = 64.0 + 28.0 * n;
+        s.x = metric;
+        s.y = (struct svg_axis){SVG_NAMES, SVG_NUMBER, 0.0, n, false, NULL};
+    }
     svg_open(&s, name);
     for (size_t i = 0; i < json_array_size(p->trials); i++) {
         const json_t *t = json_array_get(p->trials, i);
-        double at = param_place(dim, t);
+        double at = param_place(dim, t), value = value_of(t, p->metric);
         if (is_shown(t) && isfinite(at) && strcmp(json_text(t, "model", ""), model) == 0)
-            trial_dot(&s, p, t, at, value_of(t, p->metric));
+            trial_dot(&s, p, t, choices ? value : at, choices ? at : value);
     }
     choice_names(&s, choices);
     svg_close(&s);

@@ -9,7 +9,6 @@
  */
 #include "tune/study.h"
 
-#include "core/json.h"
 #include "core/par.h"
 
 #include <pthread.h>
@@ -59,37 +58,6 @@ static void crew_release(struct crew *c, double bytes)
     pthread_mutex_unlock(&c->lock);
 }
 
-static akin_status trial_log(const struct crew *c, const struct tune_trial *t, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const struct tune_study *s = c->s;
-    json_t *metrics = NULL;
-    struct buf params, values;
-    buf_init(&params, s->ctx);
-    buf_init(&values, s->ctx);
-    AKIN_TRY(json_write(t->params, &params, err));
-    if (t->state == TRIAL_DONE) {
-        metrics = trial_metrics(s, t);
-        if (!metrics)
-            AKIN_FAIL(AKIN_E_MEMORY, "tune: out of memory for the log");
-        AKIN_TRY(json_write(metrics, &values, err));
-    }
-    const struct trial_row row = {.number = t->number,
-                                  .rung = t->rung,
-                                  .model = s->families[t->family].cls->name,
-                                  .params = params.data,
-                                  .metrics = metrics ? values.data : NULL,
-                                  .error = metrics ? NULL : t->error,
-                                  .seconds = t->seconds,
-                                  .peak_bytes = t->peak_bytes};
-    AKIN_TRY(trial_log_add(s->log, &row, err));
-done:
-    buf_free(&params);
-    buf_free(&values);
-    json_decref(metrics);
-    return status;
-}
-
 /* Runs t within the budget. */
 static akin_status crew_trial(struct crew *c, struct tune_trial *t, akin_ctx *tick, akin_error *err)
 {
@@ -136,7 +104,7 @@ static akin_status crew_finish(struct crew *c, struct tune_trial *t, akin_error 
     pthread_mutex_lock(&c->lock);
     t->is_new = true;
     if (c->s->log)
-        status = trial_log(c, t, err);
+        status = log_add(c->s, t, err);
     c->is_over = c->is_over || status != AKIN_OK;
     pthread_mutex_unlock(&c->lock);
     progress_add(c->s->ctx, c->s->opt->trials > 0 ? 1 : (int64_t)(t->cost.core_seconds * 1e3));

@@ -103,6 +103,12 @@ void trial_predict(struct tune_study *s, struct tune_trial *t);
 /* {"ndcg@10": 0.1, …}: a new object, or NULL. */
 json_t *trial_metrics(const struct tune_study *s, const struct tune_trial *t);
 
+/* log.c: opens the log and reads what it has; the result of a planned trial from there, if there is
+ * one; adds a trial that ended. */
+akin_status log_open(struct tune_study *s, const struct dataset *ds, akin_error *err);
+akin_status log_take(struct tune_study *s, struct tune_trial *t, akin_error *err);
+akin_status log_add(const struct tune_study *s, const struct tune_trial *t, akin_error *err);
+
 /* crew.c: runs the planned trials from `first` on, several at a time, and logs each. */
 akin_status crew_run(struct tune_study *s, int64_t first, akin_error *err);
 
