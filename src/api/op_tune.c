@@ -38,7 +38,7 @@ static const akin_param tune_rows[] = {
                "training data: dataset file or any SOURCE; the test stays out of it"),
     PARAM_LIST(struct tune_params, model, NULL, AKIN_PARAM_REQUIRED,
                "model to tune (see akin models); of several the better half goes on, round by "
-               "round"),
+               "round; auto: all that can be asked for the metric"),
     PARAM_LIST(struct tune_params, metric, "ndcg@10", 0,
                "what to search for (docs/metrics.md); further ones are measured beside it"),
     PARAM_LIST(struct tune_params, constraint, NULL, 0,
@@ -110,6 +110,13 @@ static akin_status read_models(struct op_call *call, const struct tune_params *p
     size_t i;
     json_t *spec, *params = NULL;
     *fixed = json_object();
+    const char *only = json_string_value(json_array_get(p->model, 0));
+    if (only && json_array_size(p->model) == 1 && strcmp(only, "auto") == 0) {
+        if (p->set)
+            AKIN_FAIL(AKIN_E_ARG, "tune: set is of a model; name the models instead of auto");
+        AKIN_TRY(tune_auto(p->metric, models, n, err));
+        goto done;
+    }
     json_array_foreach(p->model, i, spec) {
         const char *name;
         if (i >= TUNE_MODELS)

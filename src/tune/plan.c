@@ -240,9 +240,13 @@ static bool may_propose(const struct tune_study *s, const struct tune_family *f,
         spent -= s->families[i].cost_round;
         n -= s->families[i].n_round;
     }
-    if (s->round == 0 && f->n_round == 0)
-        return opt->trials == 0 || s->n_settings < opt->trials; /* its defaults, in any case */
-    if (opt->trials > 0 && f->n_round + 1 > allowance(s, (double)opt->trials, (double)n))
+    bool is_first = s->round == 0 && f->n_round == 0;
+    if (is_first && opt->trials > 0 && s->n_settings >= opt->trials)
+        return false;
+    if (is_first && s->n_families == 1)
+        return true; /* its defaults, in any case */
+    if (!is_first && opt->trials > 0 &&
+        f->n_round + 1 > allowance(s, (double)opt->trials, (double)n))
         return false;
     /* Each rung costs about what the first one does. */
     return !(opt->budget_seconds > 0) ||
@@ -283,21 +287,26 @@ static const struct tune_trial *best_of_family(const struct tune_study *s, int32
     return best;
 }
 
+/* The family whose best is the worst; one that could not try anything before all others. */
+static int32_t worst_family(const struct tune_study *s)
+{
+    const struct tune_trial *worst = NULL;
+    for (int32_t f = 0; f < s->n_families; f++) {
+        const struct tune_trial *best = best_of_family(s, f);
+        if (s->families[f].is_alive && !best)
+            return f;
+        if (s->families[f].is_alive && (!worst || trial_is_better(s, worst, best)))
+            worst = best;
+    }
+    return worst->family;
+}
+
 /* The better half goes on. */
 static void next_round(struct tune_study *s)
 {
     int32_t keep = (n_alive(s) + 1) / 2;
-    while (n_alive(s) > keep) {
-        const struct tune_trial *worst = NULL;
-        for (int32_t f = 0; f < s->n_families; f++) {
-            const struct tune_trial *best = best_of_family(s, f);
-            if (s->families[f].is_alive && best && (!worst || trial_is_better(s, worst, best)))
-                worst = best;
-        }
-        if (!worst)
-            break;
-        s->families[worst->family].is_alive = false;
-    }
+    while (n_alive(s) > keep)
+        s->families[worst_family(s)].is_alive = false;
     for (int32_t f = 0; f < s->n_families; f++) {
         s->families[f].is_done = false;
         s->families[f].n_round = 0;

@@ -35,6 +35,10 @@ struct tune_options {
     bool replace_log;            /* where the log is of another search: start anew */
 };
 
+/* The models of the registry that can be asked for the first of metrics. Fails: E_ARG. */
+akin_status tune_auto(const json_t *metrics, const char *models[TUNE_MODELS], int32_t *n,
+                      akin_error *err);
+
 /*
  * Searches. *result: a new object {best: {model, params, feedback, trial, metrics}, trials: […],
  * space, metric, constraints, importance, …} (docs/tune.md). A trial that fails is one of the

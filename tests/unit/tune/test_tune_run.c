@@ -375,6 +375,45 @@ static void test_several_models(void **state)
     bed_close(&b);
 }
 
+/* All models that make lists: what the data lack puts models out, a small budget the dear ones. */
+static void test_auto(void **state)
+{
+    (void)state;
+    static const char *models[TUNE_MODELS];
+    akin_error err;
+    struct bed b;
+    bed_open(&b, 2, 0);
+    assert_int_equal(tune_auto(b.opt.metrics, models, &b.opt.n_models, &err), AKIN_OK);
+    b.opt.models = models;
+    b.opt.trials = 0;
+    b.opt.budget_seconds = 2;
+    assert_true(b.opt.n_models > 8);
+    json_t *r = run(&b), *t;
+    size_t i;
+    bool saw_content = false;
+    double spent = 0;
+    json_array_foreach(json_object_get(r, "trials"), i, t) {
+        bool is_content = strcmp(json_string_value(json_object_get(t, "model")), "content") == 0;
+        saw_content = saw_content || is_content;
+        if (is_content) {
+            assert_non_null(json_object_get(t, "error"));
+            assert_int_equal(json_integer_value(json_object_get(t, "round")), 0);
+        }
+        assert_string_not_equal(json_string_value(json_object_get(t, "model")), "als");
+        spent += json_number_value(json_object_get(t, "predicted_seconds"));
+    }
+    assert_true(saw_content);
+    assert_true(spent <= 2);
+    json_decref(r);
+    b.opt.budget_seconds = 0.001;
+    refuse(&b, AKIN_E_ARG, "too small for one trial");
+    b.opt.metrics = own(&b, json_pack("[s]", "rmse"));
+    assert_int_equal(tune_auto(b.opt.metrics, models, &b.opt.n_models, &err), AKIN_OK);
+    for (int32_t m = 0; m < b.opt.n_models; m++)
+        assert_string_not_equal(models[m], "ials");
+    bed_close(&b);
+}
+
 static void test_sample_and_given(void **state)
 {
     (void)state;
@@ -457,12 +496,12 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parallel),         cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_bad_logs),         cmocka_unit_test(test_constraints),
-        cmocka_unit_test(test_failures),         cmocka_unit_test(test_memory_limit),
-        cmocka_unit_test(test_halving),          cmocka_unit_test(test_several_models),
-        cmocka_unit_test(test_sample_and_given), cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_parallel),      cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_bad_logs),      cmocka_unit_test(test_constraints),
+        cmocka_unit_test(test_failures),      cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_halving),       cmocka_unit_test(test_several_models),
+        cmocka_unit_test(test_auto),          cmocka_unit_test(test_sample_and_given),
+        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
