@@ -208,7 +208,7 @@ static akin_status propose(struct tune_study *s, int32_t family, struct tune_tri
         AKIN_TRY(AKIN_E_MEMORY);
     /* The point of the rounded values: what was tried, and what a resumed search reads. */
     space_point(&f->space, t.params, t.point);
-    trial_predict(s, &t);
+    AKIN_TRY(trial_predict(s, &t, err));
     *out = t;
 done:
     return status;
@@ -343,7 +343,7 @@ static akin_status promote(struct tune_study *s, akin_error *err)
         t.share = share_of_rung(s, s->rung);
         t.state = TRIAL_PLANNED;
         t.is_new = false;
-        trial_predict(s, &t);
+        AKIN_TRY(trial_predict(s, &t, err));
         AKIN_TRY(add_trial(s, &t, &added, err));
     }
 done:

@@ -91,15 +91,15 @@ akin_status plan_next(struct tune_study *s, akin_error *err);
 /* The best of the highest rung that has a success, or the best failure; NULL without trials. */
 const struct tune_trial *plan_best(const struct tune_study *s);
 
-/* trial.c: runs one in a context of its own. Only E_CANCELLED comes back; all else is the trial's.
- * limit_bytes 0 = none. tick: the context whose progress goes on meanwhile, or NULL. *is_short: it
- * failed by limit_bytes. */
+/* trial.c: runs one in a context of its own. E_CANCELLED comes back, and E_MEMORY without a limit;
+ * all else is the trial's. limit_bytes 0 = none. tick: the context whose progress goes on
+ * meanwhile, or NULL. *is_short: it failed by limit_bytes. */
 akin_status trial_run(const struct tune_study *s, struct tune_trial *t, int64_t threads,
                       int64_t limit_bytes, akin_ctx *tick, bool *is_short, akin_error *err);
 /* Is it tried on a sample of the users (s->samples of its rung) instead of all? */
 bool trial_wants_sample(const struct tune_study *s, const struct tune_trial *t);
-/* Predicts t->cost. A failure is the trial's. */
-void trial_predict(struct tune_study *s, struct tune_trial *t);
+/* Predicts t->cost. Only E_MEMORY comes back; all else is the trial's. */
+akin_status trial_predict(struct tune_study *s, struct tune_trial *t, akin_error *err);
 /* {"ndcg@10": 0.1, …}: a new object, or NULL. */
 json_t *trial_metrics(const struct tune_study *s, const struct tune_trial *t);
 

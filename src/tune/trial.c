@@ -71,9 +71,8 @@ static json_t *model_keys(const json_t *params)
     return out;
 }
 
-void trial_predict(struct tune_study *s, struct tune_trial *t)
+akin_status trial_predict(struct tune_study *s, struct tune_trial *t, akin_error *err)
 {
-    akin_error error, *err = &error;
     json_t *params = NULL, *own = NULL;
     const struct dataset *train = s->full.train;
     /* The sample may not be there: a resumed search takes results from the log, and must predict
@@ -88,12 +87,14 @@ void trial_predict(struct tune_study *s, struct tune_trial *t)
     if (status == AKIN_OK)
         status =
             train_predict(s->ctx, s->families[t->family].cls, own, &s->rule, &shape, &t->cost, err);
-    if (status != AKIN_OK)
-        trial_fail(t, err->message);
     t->cost.core_seconds += SECONDS_PER_TRIAL + SECONDS_PER_SCORE * (double)s->full.valid->users.n *
                                                     users * (double)train->items.n;
     json_decref(params);
     json_decref(own);
+    if (status == AKIN_OK || status == AKIN_E_MEMORY)
+        return status;
+    trial_fail(t, err->message);
+    return AKIN_OK;
 }
 
 static akin_status trial_measure(const struct tune_study *s, akin_ctx *ctx, const struct model *m,
@@ -172,10 +173,11 @@ akin_status trial_run(const struct tune_study *s, struct tune_trial *t, int64_t 
         ctx_free(ctx);
     }
     t->seconds = (double)(clock_ns() - start) * 1e-9;
-    if (status == AKIN_E_CANCELLED)
+    /* What the machine lacks is no property of the trial, as what a limit forbids is. */
+    if (status == AKIN_E_CANCELLED || (status == AKIN_E_MEMORY && limit_bytes == 0))
         return status;
     t->state = TRIAL_DONE;
-    if (status == AKIN_E_MEMORY && limit_bytes > 0) {
+    if (status == AKIN_E_MEMORY) {
         *is_short = true; /* said so that it is the same at any number of threads */
         t->state = TRIAL_FAILED;
         snprintf(t->error, sizeof t->error,

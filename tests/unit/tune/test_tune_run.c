@@ -459,6 +459,8 @@ static void test_out_of_memory(void **state)
         status = tune_run(b.ctx, b.ds, &b.opt, &result, &err);
         if (status != AKIN_OK)
             assert_int_equal(status, AKIN_E_MEMORY);
+        else
+            assert_int_equal(json_integer_value(json_object_get(result, "failed")), 0);
         json_decref(result);
     }
     mem_fail_at(b.ctx->mem, 0);
