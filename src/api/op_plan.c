@@ -7,7 +7,7 @@
 #include "core/json.h"
 #include "core/par.h"
 #include "live/live.h"
-#include "models/model.h"
+#include "train/train.h"
 
 #include <string.h>
 
@@ -62,8 +62,6 @@ done:
     return status;
 }
 
-/* Sustained rate of the fit kernels on one core, flop/s; low on purpose. */
-static const double FLOPS_PER_CORE = 2.5e10;
 /* The program and its libraries before it reads anything. */
 static const double PROGRAM_BYTES = 1e7;
 
@@ -103,23 +101,25 @@ static akin_status plan_train(struct op_call *call, const struct stage *s,
 {
     akin_status status = AKIN_OK;
     const struct model_class *cls;
-    struct model *m = NULL;
     struct feedback_params rule;
-    double bytes = 0, flops = 0;
+    struct train_cost cost;
+    const struct train_shape shape = {data->n_rows, data->n_users, data->n_items};
+    if (!json_object_get(s->params, "model")) { /* a configuration that a search will write */
+        log_write(call->ctx, AKIN_LOG_WARN, "plan: %s is not predicted: its model comes of tune",
+                  s->name);
+        return AKIN_OK;
+    }
     AKIN_TRY(model_class_get(json_text(s->params, "model", ""), &cls, err));
-    AKIN_TRY(model_create(call->ctx, cls, json_object_get(s->params, "set"), &m, err));
-    if (cls->estimate)
-        cls->estimate(m->params, data->n_users, data->n_items, data->n_rows, &bytes, &flops);
     AKIN_TRY(read_feedback(call, s->params, &rule, err));
+    AKIN_TRY(train_predict(call->ctx, cls, json_object_get(s->params, "set"), &rule, &shape, &cost,
+                           err));
     /* The dataset is mapped and shared by view and model: its pages are resident, once, and once
      * more in the two parts that early stopping cuts it into. */
     double copies = json_object_get(s->params, "early_stopping") ? 2 : 1;
-    double view = PROGRAM_BYTES + copies * (double)data->dataset_bytes +
-                  train_view_estimate(&rule, data->n_rows, data->n_users, data->n_items) +
-                  4.0 * (double)data->n_items;
+    double bytes = PROGRAM_BYTES + copies * (double)data->dataset_bytes + cost.bytes;
     double disk = (double)data->n_rows * 20 + (double)data->n_items * 4 * 64;
-    add_row(rows, totals, "train", s->name, view + bytes,
-            flops / (FLOPS_PER_CORE * par_workers(call->ctx)), disk);
+    add_row(rows, totals, "train", s->name, bytes, cost.core_seconds / par_workers(call->ctx),
+            disk);
     if (cls->scorer.vectors) {
         int64_t from = serve->approximate_from;
         bool is_large = from > 0 && data->n_items >= from;
@@ -127,7 +127,6 @@ static akin_status plan_train(struct op_call *call, const struct stage *s,
                             json_string(is_large ? "lists" : "exact"));
     }
 done:
-    model_free(m);
     return status;
 }
 

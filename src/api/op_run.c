@@ -11,7 +11,7 @@ static const akin_param run_rows[] = {
     PARAM_TEXT(struct run_params, config, "config/default.yaml", AKIN_PARAM_POSITIONAL,
                "configuration (YAML)"),
     PARAM_TEXT(struct run_params, stage, NULL, 0,
-               "last stage to run: prepare, report, split, train, evaluate or publish"),
+               "last stage to run: prepare, report, split, tune, train, evaluate or publish"),
     PARAM_BOOL(struct run_params, force, "false", 0, "run every stage, changed or not"),
     PARAM_END,
 };
@@ -34,7 +34,7 @@ done:
 
 const struct op op_run = {
     {"run",
-     "the whole pipeline: prepare, report, split, train, evaluate, publish",
+     "the whole pipeline: prepare, report, split, tune, train, evaluate, publish",
      "akin run config/default.yaml\nakin run config/default.yaml --stage evaluate",
      {{"Options", run_rows}},
      1},

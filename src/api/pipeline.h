@@ -8,7 +8,7 @@
 enum { STAGE_INPUTS = 40, STAGE_OUTPUTS = 20, STAGE_MAX = 64 };
 
 struct stage {
-    const char *stage;                /* prepare, report, split, train, evaluate, publish */
+    const char *stage;                /* prepare, report, split, tune, train, evaluate, publish */
     const char *name;                 /* which one: the model's name, or "" */
     const char *op;                   /* operation to run */
     json_t *params;                   /* owned */

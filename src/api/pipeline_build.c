@@ -210,6 +210,77 @@ done:
     return status;
 }
 
+/* What a spec of `models` says: *type NULL where a configuration (config, tune) has it. */
+static akin_status model_spec(const json_t *spec, const char **type, const char **name,
+                              json_t **params, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    *params = NULL;
+    if (json_object_get(spec, "type") || !json_is_object(spec) ||
+        !(json_object_get(spec, "config") || json_object_get(spec, "tune"))) {
+        AKIN_TRY(op_model_spec(spec, type, name, params, err));
+    } else {
+        *type = NULL;
+        *name = json_text(spec, "name", "");
+        *params = json_copy((json_t *)(uintptr_t)spec);
+        json_object_del(*params, "name");
+    }
+    if (strchr(*name, '/') || (*name)[0] == '.' || (*name)[0] == '\0')
+        AKIN_FAIL(AKIN_E_ARG, "run: model name '%s' (letters, digits, - and _)", *name);
+done:
+    return status;
+}
+
+/* Keys of a model's spec that are options of `train`, not parameters of the model. */
+static const char *const train_keys[] = {"config", "early_stopping", "patience", "validation",
+                                         "warm_start"};
+
+/* A model with `tune`: {name: best, type: ials, tune: {trials: 40, metric: [ndcg@10]}}; what the
+ * spec sets besides is not searched. */
+static akin_status tune_stage(struct pipeline *p, const struct config *c, const json_t *spec,
+                              const char *train, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const json_t *tune = json_object_get(spec, "tune");
+    const char *type, *name;
+    json_t *params = NULL;
+    if (!tune)
+        return AKIN_OK;
+    AKIN_TRY(model_spec(spec, &type, &name, &params, err));
+    if (!json_is_object(tune) || (!type && !json_object_get(tune, "model")))
+        AKIN_FAIL(AKIN_E_ARG,
+                  "run: models: %s: tune must be a map of keys of akin tune, such as "
+                  "{trials: 40}, with model where the spec has no type",
+                  name);
+    struct stage *s = add_stage(p, "tune", text(p, &status, err, "%s", name), "tune", &status, err);
+    if (!s)
+        goto done;
+    if (c->feedback)
+        json_object_update(s->params, c->feedback);
+    json_object_update(s->params, (json_t *)(uintptr_t)tune);
+    if (type)
+        json_object_set_new(s->params, "model", json_pack("[s]", type));
+    for (size_t i = 0; i < sizeof train_keys / sizeof *train_keys; i++)
+        json_object_del(params, train_keys[i]);
+    json_object_del(params, "tune");
+    json_object_set(s->params, "set", params);
+    static const char *const files[][3] = {
+        {"output", "models", "yaml"}, {"report", "tune", "html"}, {"numbers", "tune", "json"}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        s->outputs[i] =
+            text(p, &status, err, "%s/%s/%s.%s", p->out, files[i][1], name, files[i][2]);
+        set_text(s->params, files[i][0], s->outputs[i]);
+        s->n_outputs++;
+    }
+    set_text(s->params, "log", text(p, &status, err, "%s/tune/%s.db", p->out, name));
+    json_object_set_new(s->params, "replace_log", json_true());
+    set_text(s->params, "data", train);
+    add_input(s, train);
+done:
+    json_decref(params);
+    return status;
+}
+
 /* A train stage a model; *path receives its file. A model with `path` is taken as it is. */
 static akin_status train_stage(struct pipeline *p, const struct config *c, const json_t *spec,
                                const char *train, const char **path, akin_error *err)
@@ -222,9 +293,10 @@ static akin_status train_stage(struct pipeline *p, const struct config *c, const
         *path = text(p, &status, err, "%s", given);
         return status;
     }
-    AKIN_TRY(op_model_spec(spec, &type, &name, &params, err));
-    if (strchr(name, '/') || name[0] == '.' || name[0] == '\0')
-        AKIN_FAIL(AKIN_E_ARG, "run: model name '%s' (letters, digits, - and _)", name);
+    AKIN_TRY(model_spec(spec, &type, &name, &params, err));
+    if (json_object_get(params, "tune"))
+        set_text(params, "config", text(p, &status, err, "%s/models/%s.yaml", p->out, name));
+    json_object_del(params, "tune");
     struct stage *s =
         add_stage(p, "train", text(p, &status, err, "%s", name), "train", &status, err);
     if (!s)
@@ -232,17 +304,20 @@ static akin_status train_stage(struct pipeline *p, const struct config *c, const
     json_object_set(s->params, "set", params);
     if (c->feedback)
         json_object_update(s->params, c->feedback);
-    static const char *const keys[] = {"early_stopping", "patience", "validation", "warm_start"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        json_t *value = json_object_get(params, keys[i]);
+    for (size_t i = 0; i < sizeof train_keys / sizeof *train_keys; i++) {
+        json_t *value = json_object_get(params, train_keys[i]);
         if (value) {
-            json_object_set(s->params, keys[i], value);
-            json_object_del(params, keys[i]);
+            json_object_set(s->params, train_keys[i], value);
+            json_object_del(params, train_keys[i]);
         }
     }
+    const char *config = json_text(s->params, "config", NULL);
+    if (config)
+        add_input(s, text(p, &status, err, "%s", config));
     *path = text(p, &status, err, "%s/models/%s.akin", p->out, name);
     s->outputs[s->n_outputs++] = *path;
-    set_text(s->params, "model", type);
+    if (type)
+        set_text(s->params, "model", type);
     set_text(s->params, "data", train);
     set_text(s->params, "output", *path);
     add_input(s, train);
@@ -378,6 +453,8 @@ akin_status pipeline_build(akin_ctx *ctx, const json_t *config, struct arena *ar
     if (json_array_size(c.models) == 0 || json_array_size(c.models) > STAGE_INPUTS - 2)
         AKIN_FAIL(AKIN_E_ARG, "run: models: %zu given (1..%d)", json_array_size(c.models),
                   STAGE_INPUTS - 2);
+    json_array_foreach(c.models, i, spec)
+        AKIN_TRY(tune_stage(out, &c, spec, train, err));
     json_array_foreach(c.models, i, spec)
         AKIN_TRY(train_stage(out, &c, spec, train, &models[n_models++], err));
     AKIN_TRY(evaluate_stage(out, &c, train, test, models, n_models, err));

@@ -205,7 +205,7 @@ akin_status pipeline_run(akin_ctx *ctx, struct pipeline *p, const char *last, bo
         found = strcmp(p->stages[i].stage, last) == 0;
     if (!found)
         AKIN_FAIL(AKIN_E_ARG,
-                  "run: stage '%s' (prepare, report, split, train, evaluate or "
+                  "run: stage '%s' (prepare, report, split, tune, train, evaluate or "
                   "publish)",
                   last);
     snprintf(path, sizeof path, "%s/state.json", p->out);

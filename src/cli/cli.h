@@ -37,6 +37,9 @@ void render_result(FILE *out, const char *op, const json_t *result);
 void render_itemsets(FILE *out, const json_t *result);
 void render_rules(FILE *out, const json_t *result);
 
+/* render_tune.c */
+void render_tune(FILE *out, const json_t *result);
+
 /* progress.c */
 struct progress_view {
     bool is_tty;

@@ -441,6 +441,7 @@ void render_result(FILE *out, const char *op, const json_t *result)
     } table[] = {
         {"prepare", render_prepare},
         {"evaluate", render_evaluate},
+        {"tune", render_tune},
         {"models", render_models},
         {"params", render_params},
         {"similar", render_similar},

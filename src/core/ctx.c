@@ -32,6 +32,17 @@ done:
     return status;
 }
 
+akin_status ctx_fork(const akin_ctx *parent, int64_t threads, int64_t memory_limit, akin_ctx **out,
+                     akin_error *err)
+{
+    akin_status status = ctx_create(threads, parent->seed, memory_limit, out, err);
+    if (status == AKIN_OK) {
+        (*out)->kern = parent->kern;
+        (*out)->parent = parent;
+    }
+    return status;
+}
+
 void ctx_free(akin_ctx *ctx)
 {
     if (!ctx)

@@ -17,6 +17,7 @@ struct akin_ctx {
     const struct kern *kern; /* static table, set by kern_select before any work */
     uint64_t seed;
     atomic_int cancelled;
+    const akin_ctx *parent; /* of a fork: its cancel counts here too; or NULL */
     atomic_int reloads; /* how often akin_reload was called */
     akin_log_fn log_fn;
     void *log_arg;
@@ -38,11 +39,18 @@ struct akin_ctx {
 akin_status ctx_create(int64_t threads, uint64_t seed, int64_t memory_limit, akin_ctx **out,
                        akin_error *err);
 void ctx_free(akin_ctx *ctx);
+/*
+ * A context for a part of parent's work, done beside other parts: threads and memory of its own,
+ * the parent's seed, kernels and cancel, no call-backs. parent must outlive it.
+ */
+akin_status ctx_fork(const akin_ctx *parent, int64_t threads, int64_t memory_limit, akin_ctx **out,
+                     akin_error *err);
 
 /* True when work shall stop. Cheap; poll in every loop over data that par_for does not cut. */
 static inline bool ctx_cancelled(const akin_ctx *ctx)
 {
-    return atomic_load_explicit(&ctx->cancelled, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&ctx->cancelled, memory_order_relaxed) != 0 ||
+           (ctx->parent && ctx_cancelled(ctx->parent));
 }
 /* E_CANCELLED with a message if cancelled, else OK. */
 akin_status ctx_check(akin_ctx *ctx, akin_error *err);

@@ -33,7 +33,9 @@ enum rng_stream {
     RNG_GIBBS_HYPER = 25,
     RNG_NET_START = 32,
     RNG_NET_DROP = 33,
-    RNG_NET_NOISE = 34
+    RNG_NET_NOISE = 34,
+    RNG_TUNE_POINT = 40,
+    RNG_TUNE_TPE = 41
 };
 
 /* 64 random bits of (seed, stream, index, counter). */

@@ -39,6 +39,31 @@ struct dataset *dataset_share(const struct dataset *ds)
     return owned;
 }
 
+akin_status dataset_lend(akin_ctx *ctx, const struct dataset *ds, struct dataset **out,
+                         akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct dataset *lent = NULL;
+    MEM_NEW(ctx, lent, 1);
+    *lent = *ds;
+    lent->ctx = ctx;
+    lent->n_shares = 0;
+    lent->is_owned = lent->users.is_owned = lent->items.is_owned = false;
+    lent->item_table = lent->user_table = lent->event_table = (struct table){0};
+    lent->file = NULL;
+    lent->card = json_deep_copy(ds->card);
+    if (!lent->card)
+        AKIN_FAIL(AKIN_E_MEMORY, "out of memory for the card of a dataset");
+    AKIN_TRY(table_lend(ctx, &ds->item_table, &lent->item_table, err));
+    AKIN_TRY(table_lend(ctx, &ds->user_table, &lent->user_table, err));
+    AKIN_TRY(table_lend(ctx, &ds->event_table, &lent->event_table, err));
+    *out = lent;
+    lent = NULL;
+done:
+    dataset_free(lent);
+    return status;
+}
+
 void dataset_free(struct dataset *ds)
 {
     /* acq_rel: what the others read of it comes before its end */

@@ -61,6 +61,12 @@ akin_status dataset_new(akin_ctx *ctx, struct dataset **out, akin_error *err);
  * dataset_free. Cannot fail. Threads: any.
  */
 struct dataset *dataset_share(const struct dataset *ds);
+/*
+ * ds for a context of its own, which may work beside ds's: an owner of nothing but its card; arrays
+ * stay those of ds, which must outlive it. Cost: the tables' columns, no cells. Fails: E_MEMORY.
+ */
+akin_status dataset_lend(akin_ctx *ctx, const struct dataset *ds, struct dataset **out,
+                         akin_error *err);
 /* Gives up one's part; the last owner's call frees everything. NULL allowed. */
 void dataset_free(struct dataset *ds);
 akin_status dataset_save(const struct dataset *ds, const char *path, akin_error *err);
@@ -89,5 +95,12 @@ akin_status dataset_active(const struct dataset *ds, int64_t *n_users, int64_t *
  */
 akin_status dataset_subset(const struct dataset *ds, const uint8_t *keep, const uint8_t *role,
                            bool with_catalog, struct dataset **out, akin_error *err);
+/*
+ * The users whose hashed id (by ctx->seed) falls below share, with all their events and the whole
+ * catalogue. A pure function of the id: the parts of a split sample alike, and a smaller share's
+ * users are among a larger one's. Fails: E_INPUT (nobody is left), E_MEMORY.
+ */
+akin_status dataset_sample_users(const struct dataset *ds, double share, struct dataset **out,
+                                 akin_error *err);
 
 #endif

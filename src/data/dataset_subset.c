@@ -11,6 +11,7 @@
  */
 #include "data/dataset.h"
 
+#include "core/hash.h"
 #include "core/par.h"
 #include "data/tags.h"
 
@@ -299,5 +300,32 @@ done:
     mem_free(ctx, s.user_keep);
     mem_free(ctx, s.n_kept);
     dataset_free(s.to);
+    return status;
+}
+
+akin_status dataset_sample_users(const struct dataset *ds, double share, struct dataset **out,
+                                 akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    uint8_t *keep = NULL;
+    int64_t n = 0;
+    if (!(share > 0 && share <= 1))
+        AKIN_FAIL(AKIN_E_ARG, "sample: share=%g (must be above 0 and at most 1)", share);
+    MEM_ZERO(ds->ctx, keep, ds->n_events);
+    for (int32_t u = 0; u < ds->users.n; u++) {
+        int32_t size;
+        const char *id = ids_get(&ds->users, u, &size);
+        uint64_t hash = hash_bytes(id, (size_t)size, ds->ctx->seed);
+        if ((double)(hash >> 11) * 0x1p-53 >= share)
+            continue;
+        n += ds->user_ptr[u + 1] - ds->user_ptr[u];
+        memset(keep + ds->user_ptr[u], 1, (size_t)(ds->user_ptr[u + 1] - ds->user_ptr[u]));
+    }
+    if (n == 0)
+        AKIN_FAIL(AKIN_E_INPUT, "sample: a share of %g leaves none of %d users; take a larger one",
+                  share, ds->users.n);
+    AKIN_TRY(dataset_subset(ds, keep, ds->role, true, out, err));
+done:
+    mem_free(ds->ctx, keep);
     return status;
 }

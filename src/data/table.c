@@ -95,6 +95,22 @@ void table_free(akin_ctx *ctx, struct table *t)
     memset(t, 0, sizeof *t);
 }
 
+akin_status table_lend(akin_ctx *ctx, const struct table *t, struct table *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    *out = *t;
+    out->cols = NULL;
+    if (!t->cols)
+        return AKIN_OK;
+    MEM_NEW(ctx, out->cols, t->n_cols);
+    for (int32_t c = 0; c < t->n_cols; c++) {
+        out->cols[c] = t->cols[c];
+        out->cols[c].is_owned = false;
+    }
+done:
+    return status;
+}
+
 /* One column on its way. */
 struct gather {
     const struct column *from;

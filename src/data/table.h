@@ -67,6 +67,8 @@ akin_status table_remap(akin_ctx *ctx, const struct table *t, const int32_t *map
 akin_status table_gather(akin_ctx *ctx, const struct table *t, const int64_t *order, int64_t n_rows,
                          struct table *out, akin_error *err);
 void table_free(akin_ctx *ctx, struct table *t);
+/* The same table for a context of its own: cells stay those of t, which must outlive it. */
+akin_status table_lend(akin_ctx *ctx, const struct table *t, struct table *out, akin_error *err);
 akin_status table_save(struct container_writer *w, const char *prefix, const struct table *t,
                        akin_error *err);
 akin_status table_load(akin_ctx *ctx, struct container *c, const char *prefix, struct table *out,

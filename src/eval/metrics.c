@@ -337,6 +337,13 @@ enum metric_kind metric_kind_of(const struct metric_spec *m)
     return metric_table[m->id].kind;
 }
 
+int metric_direction(const struct metric_spec *m)
+{
+    if (m->id == METRIC_POPULARITY)
+        return 0;
+    return m->id == METRIC_GINI || metric_kind_of(m) == METRIC_PAIR ? -1 : 1;
+}
+
 const char *metric_name_at(int32_t id)
 {
     return id >= 0 && id < METRIC_COUNT ? metric_table[id].name : NULL;

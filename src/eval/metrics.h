@@ -63,6 +63,8 @@ akin_status metric_parse_list(akin_ctx *ctx, const char *comma_separated,
 bool metric_dialect_find(const char *name, enum metric_dialect *out);
 const char *metric_dialect_name(enum metric_dialect dialect);
 enum metric_kind metric_kind_of(const struct metric_spec *m);
+/* 1: more is better, -1: less is, 0: neither. */
+int metric_direction(const struct metric_spec *m);
 /* Name and one-sentence definition of table row id; NULL past the end. */
 const char *metric_name_at(int32_t id);
 const char *metric_help_at(int32_t id);

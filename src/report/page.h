@@ -10,6 +10,8 @@
  * missing in either is left out. */
 void page_explore(struct buf *b, const json_t *numbers, bool has_evaluation);
 void page_evaluate(struct buf *b, const json_t *evaluation);
+/* The result of the operation `tune`. */
+void page_tune(struct buf *b, const json_t *result);
 
 /* Parts of page_explore, by file. */
 void page_side(struct buf *b, const json_t *numbers, const char *key);

@@ -35,3 +35,15 @@ akin_status report_evaluation_html(akin_ctx *ctx, const json_t *evaluation, stru
 {
     return report_page_html(ctx, NULL, evaluation, out, err);
 }
+
+akin_status report_tune_html(akin_ctx *ctx, const json_t *result, struct buf *out, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    AKIN_TRY(ctx_check(ctx, err));
+    html_page_open(out, "Search");
+    page_tune(out, result);
+    html_page_close(out);
+    AKIN_TRY(buf_check(out, err));
+done:
+    return status;
+}

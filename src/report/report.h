@@ -28,4 +28,7 @@ akin_status report_evaluation_html(akin_ctx *ctx, const json_t *evaluation, stru
 akin_status report_page_html(akin_ctx *ctx, const json_t *numbers, const json_t *evaluation,
                              struct buf *out, akin_error *err);
 
+/* Page of a search: the JSON of the operation `tune`. */
+akin_status report_tune_html(akin_ctx *ctx, const json_t *result, struct buf *out, akin_error *err);
+
 #endif

@@ -7,9 +7,6 @@
  */
 #include "train/run.h"
 
-#include "core/json.h"
-#include "data/split.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -72,37 +69,18 @@ done:
     return status;
 }
 
-/* How the data was split, or by time, or at random; k folds become a share of 1/k. */
-static akin_status validation_split(const struct train_run *run, const struct dataset *ds,
-                                    struct split_spec *spec, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    const char *text = run->opt->validation;
-    if (!text)
-        text = json_text(json_object_get(ds->card, "split"), "by", NULL);
-    if (!text)
-        text = ds->time_kind == TIME_NONE ? "ratio:0.1" : "time:0.1";
-    AKIN_TRY(split_parse(text, spec, err));
-    if (spec->kind == SPLIT_KFOLD)
-        *spec = (struct split_spec){.kind = SPLIT_RATIO, .share = 1.0 / (double)spec->n};
-done:
-    return status;
-}
-
 akin_status early_find(struct train_run *run, const struct dataset *ds, int64_t *epochs,
                        akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct early e = {.run = run};
-    struct split_spec spec;
     struct dataset *train = NULL, *valid = NULL;
     struct model *m = NULL;
     struct fit_control ctl = {.arg = &e, .epoch = early_epoch};
-    char by[64];
+    char by[TRAIN_SPLIT_TEXT];
     AKIN_TRY(metric_parse(run->opt->early_metric, DIALECT_AKIN, &e.metric, err));
-    e.is_error = metric_kind_of(&e.metric) == METRIC_PAIR;
-    AKIN_TRY(validation_split(run, ds, &spec, err));
-    AKIN_TRY(dataset_split(ds, &spec, &train, &valid, err));
+    e.is_error = metric_direction(&e.metric) < 0;
+    AKIN_TRY(train_carve(ds, run->opt->validation, &train, &valid, by, err));
     e.valid = valid;
     e.curve = json_array();
     if (!e.curve)
@@ -110,7 +88,6 @@ akin_status early_find(struct train_run *run, const struct dataset *ds, int64_t 
     AKIN_TRY(run_fit(run, train, &ctl, &m, err));
     if (e.best_epoch == 0)
         AKIN_FAIL(AKIN_E_ARG, "%s: made no epoch to choose from", run->cls->name);
-    split_text(&spec, by, sizeof by);
     run->early = json_pack("{s:s, s:s, s:I, s:I, s:f, s:O}", "metric", e.metric.definition,
                            "validation", by, "patience", (json_int_t)run->opt->early_patience,
                            "epoch", (json_int_t)e.best_epoch, "value", e.best, "curve", e.curve);

@@ -33,4 +33,24 @@ struct train_options {
 akin_status train_model(akin_ctx *ctx, const struct dataset *ds, const struct train_options *opt,
                         struct model **out, akin_error *err);
 
+enum { TRAIN_SPLIT_TEXT = 64 };
+/*
+ * Carves a validation part from training data: by `text` ("time:0.1"), or as the data itself was
+ * split, or by time, or at random. by: how it was done. Fails: as dataset_split and split_parse.
+ */
+akin_status train_carve(const struct dataset *ds, const char *text, struct dataset **train,
+                        struct dataset **valid, char by[TRAIN_SPLIT_TEXT], akin_error *err);
+
+struct train_shape {
+    int64_t n_events, n_users, n_items;
+};
+/* bytes: of the view and the fit, beside the dataset itself; seconds: of one core. */
+struct train_cost {
+    double bytes, core_seconds;
+};
+/* Predicts a training by parameters (the model's own keys). Fails: E_ARG, E_MEMORY. */
+akin_status train_predict(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
+                          const struct feedback_params *rule, const struct train_shape *shape,
+                          struct train_cost *out, akin_error *err);
+
 #endif

@@ -61,6 +61,36 @@ class Pipeline(Case):
         forced, _ = self.states("--force", factors=4)
         self.assertEqual(set(forced.values()), {"done"})
 
+    def test_tuned_models(self):
+        text = CONFIG.format(out=self.out, factors=8, metric="ndcg@5").replace(
+            "models:\n", "models:\n"
+            "  - {name: best, type: itemknn, neighbors: 10, tune: {trials: 5, metric: [ndcg@5]}}\n"
+            "  - {name: any, tune: {model: [popular, itemknn], trials: 6, metric: [ndcg@5]}}\n")
+        config = self.write("t.yaml", text)
+        r = self.json("run", config, env=self.env)
+        done = [s["stage"] + " " + s["name"] for s in r["stages"] if s["state"] == "done"]
+        self.assertLess(done.index("tune any"), done.index("train best"))
+        found = json.loads((self.out / "tune" / "best.json").read_text())
+        card = self.json("inspect", self.out / "models" / "best.akin")["card"]
+        for key, value in {**found["best"]["params"], "neighbors": 10}.items():
+            self.assertEqual(card["params"][key], value)
+        page = (self.out / "tune" / "best.html").read_text()
+        self.assertIn("All trials", page)
+        self.assertNotIn("http", page)
+        again = self.json("run", config, env=self.env)
+        self.assertIn("nothing to do", again["message"])
+        changed = self.write("t.yaml", text.replace("trials: 5", "trials: 6"))
+        r = self.json("run", changed, env=self.env)
+        done = {s["stage"] + " " + s["name"] for s in r["stages"] if s["state"] == "done"}
+        self.assertIn("tune best", done)
+        self.assertNotIn("tune any", done)
+        found = json.loads((self.out / "tune" / "best.json").read_text())
+        self.assertEqual(found["resumed"], 5)
+        self.write("t.yaml", text.replace("trials: 5", "trails: 5"))
+        _, err = self.akin("run", config, env=self.env, status=2)
+        self.assertIn("did you mean 'trials'", err)
+        self.json("plan", self.write("t.yaml", text), env=self.env)
+
     def test_stage_stops_there(self):
         some, _ = self.states("--stage", "split")
         self.assertEqual(list(some), ["prepare", "report", "split"])

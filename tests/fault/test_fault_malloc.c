@@ -137,6 +137,12 @@ static void test_operations(void **state)
              dir);
     sweep("evaluate", params);
     snprintf(params, sizeof params,
+             "{\"data\": \"%s/d.akin\", \"model\": [\"itemknn\"], \"trials\": 2, \"set\": "
+             "{\"neighbors\": 2}, \"metric\": [\"ndcg@5\"], \"validation\": \"leave-last:1\", "
+             "\"output\": \"%s/t.yaml\", \"report\": \"%s/t.html\"}",
+             dir, dir, dir);
+    sweep("tune", params);
+    snprintf(params, sizeof params,
              "{\"data\": \"%s/r.csv\", \"items\": \"%s/i.csv\", \"model\": \"content\", "
              "\"output\": \"%s/c.akin\"}",
              dir, dir, dir);
@@ -165,6 +171,10 @@ static int tear_down(void **state)
                                         "m.akin",
                                         "i.csv",
                                         "c.akin",
+                                        "t.yaml",
+                                        "t.yaml.db",
+                                        "t.yaml.db-journal",
+                                        "t.html",
                                         ""};
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
