@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of a value in bytes, of a list in texts: cutting at bars costs their product. */
+enum { VALUE_BYTES = 4096, VALUE_TEXTS = 256 };
+
 struct entry {
     const char *key;
     const json_t *texts; /* an array of strings, or NULL */
@@ -65,6 +68,9 @@ static akin_status read_value(const char *key, const json_t *value, struct arena
         is_ok = is_ok && json_is_string(json_array_get(value, i));
     if (is_list)
         out->texts = value;
+    if (json_string_length(value) > VALUE_BYTES || json_array_size(value) > VALUE_TEXTS)
+        AKIN_FAIL(AKIN_E_INPUT, "context: %.60s is too long (at most %d bytes or %d texts)", key,
+                  VALUE_BYTES, VALUE_TEXTS);
     if (json_is_number(value)) {
         char *digits = arena_alloc(arena, DIGITS, 1, err);
         if (!digits)

@@ -99,6 +99,9 @@ class Context(Case):
             self.assertIn("there are: device, with", get("colour=red", status=400))
             self.assertIn("device", ask("POST", "/v1/recommendations",
                                         {**phone, "context": {"device": {"a": 1}}}, status=400))
+            for value in ("|" * 100000, ["a"] * 1000):
+                self.assertIn("too long", ask("POST", "/v1/recommendations",
+                                              {**phone, "context": {"device": value}}, status=400))
         finally:
             connection.close()
             self.assertEqual(server.stop(), 0)
