@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""How the defaults of itemknn, userknn, p3alpha and rp3beta were chosen: validation parts carved from
-train, never the tests.
+"""How the defaults of itemknn, userknn, p3alpha and rp3beta, vae and sdae were chosen: validation
+parts carved from train, never the tests.
 
     bench/params/neighbors-search.py [--model itemknn] [--akin build/akin] [--data DIR] [--sets a,b]
         [--min-item-events N] key=v1,v2 ...

@@ -451,7 +451,11 @@ akin_status dsstne_plan(const json_t *network, struct network_plan *plan, akin_e
                                           {"LocalResponseNormalization", refused},
                                           {"Maxout", refused}};
     struct reading r = {.plan = plan, .boost = {1.0, 1.0}};
-    plan->net.n_layers = 0;
+    plan->net.n_layers = 0; /* what it does not say is as DSSTNE has it */
+    plan->net.error = NET_CROSS_ENTROPY;
+    plan->net.margin = (struct net_margin){0.9, 0.1, 1.0, 1.0};
+    plan->train.is_shuffled = true;
+    plan->train.is_binary = true;
     plan->train.sparse_beta = 0.0;
     plan->train.denoise = 0.0;
     AKIN_TRY(read_object(&r, NULL, "the network", network, rows, COUNT(rows), err));

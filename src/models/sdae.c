@@ -65,7 +65,7 @@ static const akin_param sdae_rows[] = {
                "scaled_marginal: an item of the user is learnt up to this output"),
     PARAM_REAL(struct sdae_params, zero_target, "0", 0, 1, "", 0,
                "scaled_marginal: another one down to this output"),
-    PARAM_REAL(struct sdae_params, one_scale, "1", 0, 1e6, "", AKIN_PARAM_TUNE,
+    PARAM_REAL(struct sdae_params, one_scale, "30", 0, 1e6, "", AKIN_PARAM_TUNE,
                "scaled_marginal: weight of the user's items"),
     PARAM_REAL(struct sdae_params, zero_scale, "1", 0, 1e6, "", 0,
                "scaled_marginal: weight of the others"),

@@ -304,6 +304,47 @@ static void golden(void **state)
     }
 }
 
+/* ---- Starts ---- */
+
+/* Weights at the start lie where their scheme says, and spread as it says. */
+static void starts(void **state)
+{
+    akin_ctx *ctx = *state;
+    enum { IN = 90, OUT = 110 };
+    static const struct {
+        enum net_start start;
+        double most, stddev;                           /* of scale 2 */
+    } schemes[] = {{NET_START_XAVIER, 0.3464102, 0.2}, /* 2·sqrt(6/200), by sqrt 3 */
+                   {NET_START_CAFFE_XAVIER, 0.3651484, 0.2108185},
+                   {NET_START_GAUSSIAN, 12.0, 2.0},
+                   {NET_START_UNIFORM, 2.0, 1.1547005},
+                   {NET_START_CONSTANT, 2.0, 0.0},
+                   {NET_START_SELU, 1.3, 0.2108185}};
+    for (size_t s = 0; s < sizeof schemes / sizeof *schemes; s++) {
+        struct net_spec spec = {.n_in = IN, .n_layers = 1};
+        struct net net;
+        double sum = 0.0, square = 0.0;
+        spec.layer[0] = (struct net_layer_spec){.width = OUT,
+                                                .unit = NET_SIGMOID,
+                                                .start = schemes[s].start,
+                                                .start_scale = 2.0,
+                                                .start_bias = -3.0};
+        assert_int_equal(net_shape(ctx, "net", &spec, &net, NULL), AKIN_OK);
+        assert_int_equal(net_begin(&net, drawn_seed, NULL), AKIN_OK);
+        for (int i = 0; i < IN * OUT; i++) {
+            double w = (double)net.layer[0].W[i];
+            assert_true(fabs(w) <= schemes[s].most + 1e-6);
+            sum += w / (IN * OUT);
+            square += w * w / (IN * OUT);
+        }
+        double spread = sqrt(fmax(square - sum * sum, 0.0));
+        assert_true(fabs(spread - schemes[s].stddev) <= 0.03 * schemes[s].stddev + 1e-5);
+        for (int j = 0; j < OUT; j++)
+            assert_true((double)net.layer[0].b[j] == -3.0);
+        net_free(&net);
+    }
+}
+
 /* ---- What is drawn ---- */
 
 static struct net_spec vae_spec(void)
@@ -492,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(gradients, setup, teardown),
         cmocka_unit_test_setup_teardown(gradients_of_what_is_drawn, setup, teardown),
         cmocka_unit_test_setup_teardown(golden, setup, teardown),
+        cmocka_unit_test_setup_teardown(starts, setup, teardown),
         cmocka_unit_test(same_bits),
         cmocka_unit_test_setup_teardown(all_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(noise_keeps_the_mean, setup, teardown),
