@@ -5,16 +5,18 @@
  *   L = Σ ln(1 + exp(-(x_ui - x_uj))) + reg·(‖p_u‖² + ‖q_i‖² + ‖q_j‖²),   x_ui = p_u · q_i
  *
  * An epoch takes each positive once, with one negative, over a grid of stripes (solve/grid.h) to
- * which items are dealt anew: j comes from the stripe of i, and over the epochs from everywhere,
- * with a share of (users of j)^negative_exponent (Rendle, Freudenthaler 2014,
- * doi:10.1145/2556195.2556248, on negatives by popularity).
+ * which items are dealt anew: j comes from the stripe of i, and over the epochs from everywhere. It
+ * is the one that x_uj is highest of among some candidates (Zhang et al. 2013,
+ * doi:10.1145/2484028.2484126), drawn with a share of (users of j)^negative_exponent (Rendle,
+ * Freudenthaler 2014, doi:10.1145/2556195.2556248, on negatives by popularity). See bpr_fit.c.
  *
  * Fold-in: the loss of one user on frozen items is convex; a fixed number of passes over the
  * asker's positives from zero, with negatives drawn by (item, pass) alone, so that equal histories
- * give equal rows. Reasons: the row is a sum over those steps, each of one positive.
+ * give equal rows; one candidate each, which serves strangers better than several (docs). Reasons:
+ * the row is a sum over those steps, each of one positive.
  *
- * Cost: an epoch n steps of 12·factors flops, a draw and dealing; fold-in passes·items steps. Not
- * here: weights of positives, biases (a factor learns them), adaptive negatives.
+ * Cost: an epoch n steps of 12·factors flops, candidates·(2·factors flops and a draw) and dealing;
+ * fold-in passes·items steps. Not here: weights of positives, biases (a factor learns them).
  */
 #include "models/bpr.h"
 #include "core/par.h"
@@ -54,26 +56,6 @@ static const akin_param bpr_rows[] = {
               "stripes of users and of items; as many threads can work; 0 = by the positives"),
 };
 
-static const struct model_older bpr_older[] = {{"candidates", "1"}, {NULL, NULL}};
-
-int32_t bpr_hardest(const struct factors *f, const float *p, const int32_t *candidate, int64_t n)
-{
-    int32_t out = -1;
-    float highest = 0.0f;
-    if (n == 1)
-        return candidate[0];
-    for (int64_t c = 0; c < n; c++) {
-        if (candidate[c] < 0)
-            continue;
-        float x = f->ctx->kern->dot(p, f->items + candidate[c] * f->k, f->k);
-        if (out < 0 || x > highest) {
-            out = candidate[c];
-            highest = x;
-        }
-    }
-    return out;
-}
-
 /* ---- The asker ----------------------------------------------------------------------------- */
 
 /* A walk of fold-in; of a target also what each positive adds to its score. */
@@ -102,18 +84,6 @@ static void walk_note(const struct bpr *s, struct walk *w, int32_t j, int32_t ot
     w->add[j] += (double)a * (kern->dot64(q, w->target, k) - kern->dot64(o, w->target, k)) / *kept;
 }
 
-/* The negative of a positive in a pass: by the two alone. */
-static int32_t walk_negative(const struct bpr *s, const struct walk *w, int32_t j, int pass)
-{
-    const struct negatives from = {.slot = s->pool, .n = s->n_pool, .own = w->item, .n_own = w->n};
-    int64_t n = s->params->candidates;
-    int32_t candidate[BPR_CANDIDATES_MAX];
-    for (int64_t c = 0; c < n; c++)
-        candidate[c] = negatives_draw(
-            &from, rng_u64(0, RNG_NEGATIVE, (uint64_t)w->item[j], (uint64_t)(pass * n + c)));
-    return bpr_hardest(&s->f, w->p, candidate, n);
-}
-
 static akin_status bpr_walk(const struct bpr *s, struct walk *w, akin_error *err)
 {
     akin_status status = AKIN_OK;
@@ -121,10 +91,12 @@ static akin_status bpr_walk(const struct bpr *s, struct walk *w, akin_error *err
     int64_t k = s->f.k, polled = 0;
     float lr = (float)s->params->learning_rate;
     float keep = (float)(1.0 - s->params->learning_rate * s->params->reg);
+    const struct negatives from = {s->pool, s->n_pool, w->item, w->n};
     double kept = 1.0; /* of a step at the start: add is in units of it */
     for (int pass = 0; pass < PASSES; pass++)
         for (int32_t j = 0; j < w->n; j++) {
-            int32_t other = walk_negative(s, w, j, pass);
+            uint64_t bits = rng_u64(0, RNG_NEGATIVE, (uint64_t)w->item[j], (uint64_t)pass);
+            int32_t other = negatives_draw(&from, bits);
             if (++polled % POLL_STEPS == 0)
                 AKIN_TRY(ctx_check(s->f.ctx, err));
             if (other < 0)
@@ -280,7 +252,6 @@ const struct model_class model_bpr = {
     .params = bpr_rows,
     .n_params = PARAM_COUNT(bpr_rows),
     .params_size = sizeof(struct bpr_params),
-    .older = bpr_older,
     .self_size = sizeof(struct bpr),
     .fit = bpr_fit,
     .scorer = {.vectors = bpr_vectors, .fold_in = bpr_fold_in, .explain = bpr_explain},

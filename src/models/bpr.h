@@ -30,10 +30,6 @@ struct bpr {
     bool is_mapped;
 };
 
-/* Which of the candidates (n) scores highest for the row p; the first of equals. -1 are passed
- * over; -1 = there are no others. */
-int32_t bpr_hardest(const struct factors *f, const float *p, const int32_t *candidate, int64_t n);
-
 akin_status bpr_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
                     akin_error *err);
 

@@ -1,7 +1,7 @@
 /*
  * Training of bpr (see bpr.c): epochs over a grid of stripes to which items are dealt anew; the
  * candidates of a positive are drawn where its sample is placed, the hardest of them is picked
- * where the step is made.
+ * before the step is made.
  *
  * Cost: 4·candidates bytes a positive beside the grid where there are several; picking one is a
  * dot a candidate, over rows of the block that the steps are on.
@@ -14,6 +14,7 @@
 #include "models/negatives.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 enum { GROUP = 32 }; /* steps whose negatives are picked at once, by the rows before them */
@@ -74,52 +75,101 @@ static akin_status bpr_dealt(void *arg, akin_error *err)
     return fit->weight ? par_for(fit->s->f.ctx, fit->sgd.grid->n, slots_block, fit, err) : AKIN_OK;
 }
 
-/* The candidates of a positive: drawn here, where the items of its user are at hand. */
+/* n > 1 candidates of a positive; some may be the user's own. They are looked up only where they
+ * score highest: a search for each would cost as much as its score. */
+static void draw_candidates(const struct negatives *from, uint64_t seed, uint64_t index,
+                            uint64_t counter, int64_t n, int32_t *out)
+{
+    uint64_t bits[2], each = (uint64_t)(n + 3) / 4;
+    for (int64_t c = 0; c < n; c++) {
+        if (c % 4 == 0)
+            rng_two(seed, RNG_NEGATIVE, index, counter * each + (uint64_t)c / 4, bits);
+        out[c] = negatives_pick(from, bits[c / 2 % 2] >> 32 * (c % 2));
+    }
+}
+
+/* The candidates of a positive; of one alone it is seen here, where the items of its user are at
+ * hand, that it is not among them. */
 static void bpr_fill(void *arg, struct grid_entry *entry, struct kern_sample *sample)
 {
     const struct bpr_fit *fit = arg;
     const struct grid *g = fit->sgd.grid;
     int64_t each = fit->slot ? BPR_SLOTS : 1, b = entry->stripe, n = fit->s->params->candidates;
+    uint64_t epoch = (uint64_t)fit->sgd.epoch, at = (uint64_t)entry->at;
     const struct negatives from = {.slot =
                                        (fit->slot ? fit->slot : g->item) + each * g->item_ptr[b],
                                    .n = each * (g->item_ptr[b + 1] - g->item_ptr[b]),
                                    .own = entry->own,
                                    .n_own = entry->n_own};
-    int32_t *out = fit->candidate ? fit->candidate + n * (sample - g->sample) : &sample->u.other;
-    for (int64_t c = 0; c < n; c++) {
-        int64_t draw = entry->at * n + c;
-        if ((entry->is_first && c == 0) || draw % 2 == 0)
-            rng_two(fit->seed, RNG_NEGATIVE, (uint64_t)fit->sgd.epoch, (uint64_t)draw / 2,
-                    entry->memo);
-        out[c] = negatives_draw(&from, entry->memo[draw % 2]);
+    sample->u.other = -1;
+    if (n > 1) {
+        draw_candidates(&from, fit->seed, epoch, at, n, fit->candidate + n * (sample - g->sample));
+        return;
     }
-    sample->u.other = out[0];
+    if (entry->is_first || at % 2 == 0)
+        rng_two(fit->seed, RNG_NEGATIVE, epoch, at / 2, entry->memo);
+    sample->u.other = negatives_draw(&from, entry->memo[at % 2]);
 }
 
 /* ---- Steps --------------------------------------------------------------------------------- */
 
-/* Samples for which a negative was found. */
+/* The candidate (n) that scores highest for the row p and is not the user's own, the first of
+ * equals; -1 = there is none. */
+static int32_t hardest(const struct factors *f, const float *p, const struct negatives *from,
+                       const int32_t *candidate, int64_t n)
+{
+    float score[BPR_CANDIDATES_MAX];
+    for (int64_t c = 0; c < n; c++)
+        score[c] = f->ctx->kern->dot(p, f->items + candidate[c] * f->k, f->k);
+    for (int64_t left = n; left > 0; left--) {
+        int64_t best = 0;
+        for (int64_t c = 1; c < n; c++)
+            if (score[c] > score[best])
+                best = c;
+        if (!negatives_has(from, candidate[best]))
+            return candidate[best];
+        score[best] = -INFINITY;
+    }
+    return -1;
+}
+
+/* Of the samples those that have a negative. */
+static double with_negatives(const struct bpr_fit *fit, const struct kern_sample *sample, int64_t n)
+{
+    const struct kern *kern = fit->s->f.ctx->kern;
+    double loss = 0.0;
+    for (int64_t lo = 0; lo < n;) {
+        int64_t hi = lo;
+        while (hi < n && sample[hi].u.other >= 0)
+            hi++;
+        loss += kern->sgd_pairs(&fit->sgd.step, hi - lo, sample + lo);
+        lo = hi + 1;
+    }
+    return loss;
+}
+
 static double bpr_steps(void *arg, const struct kern_sample *sample, int64_t n)
 {
     const struct bpr_fit *fit = arg;
     const struct factors *f = &fit->s->f;
-    const struct kern *kern = f->ctx->kern;
-    int64_t n_candidates = fit->s->params->candidates;
+    const struct grid *g = fit->sgd.grid;
+    const struct csr *m = g->by_user;
+    int64_t each = fit->s->params->candidates;
     double loss = 0.0;
+    if (!fit->candidate)
+        return with_negatives(fit, sample, n);
     for (int64_t lo = 0; lo < n; lo += GROUP) {
         struct kern_sample group[GROUP];
-        int64_t hi = lo + GROUP < n ? lo + GROUP : n, found = 0;
-        for (int64_t r = lo; r < hi; r++) {
-            struct kern_sample *out = &group[found];
-            *out = sample[r];
-            if (fit->candidate)
-                out->u.other = bpr_hardest(f, f->users + out->p * f->k,
-                                           fit->candidate +
-                                               n_candidates * (sample + r - fit->sgd.grid->sample),
-                                           n_candidates);
-            found += out->u.other >= 0;
+        int64_t n_group = n - lo < GROUP ? n - lo : GROUP;
+        for (int64_t r = 0; r < n_group; r++) {
+            struct kern_sample x = sample[lo + r];
+            const struct negatives from = {.own = m->col + m->ptr[x.p],
+                                           .n_own = m->ptr[x.p + 1] - m->ptr[x.p]};
+            x.u.other = hardest(f, f->users + x.p * f->k, &from,
+                                fit->candidate + each * (sample + lo + r - g->sample), each);
+            group[r] = x;
         }
-        loss += kern->sgd_pairs(&fit->sgd.step, found, group);
+        loss += with_negatives(fit, group, n_group);
     }
     return loss;
 }

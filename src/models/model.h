@@ -44,11 +44,6 @@ struct model_alias {
     const char *theirs, *ours;
 };
 
-/* What a parameter was before there was one: for files that lack it. A list ends as above. */
-struct model_older {
-    const char *name, *value;
-};
-
 struct model_class {
     const char *name;    /* "ials" */
     const char *summary; /* one line */
@@ -57,7 +52,6 @@ struct model_class {
     size_t n_params;
     size_t params_size;                /* sizeof the parameter struct */
     const struct model_alias *aliases; /* understood beside the names of params; or NULL */
-    const struct model_older *older;   /* or NULL */
     size_t self_size;                  /* zeroed by model_create; model->self */
     akin_status (*fit)(struct model *m, const struct train_view *tv, const struct fit_control *ctl,
                        akin_error *err);

@@ -244,18 +244,6 @@ done:
     return status;
 }
 
-/* Files say all parameters that there were; what came later is in them as it was before. */
-static akin_status add_older(const struct model_class *cls, json_t *params, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    for (const struct model_older *o = cls->older; o && o->name && json_is_object(params); o++)
-        if (!json_object_get(params, o->name) &&
-            json_object_set_new(params, o->name, json_string(o->value)))
-            AKIN_FAIL(AKIN_E_MEMORY, "out of memory for the parameters of a model file");
-done:
-    return status;
-}
-
 /* cls NULL = the registry's. */
 static akin_status load_any(akin_ctx *ctx, const char *path, const struct model_class *cls,
                             struct model **out, akin_error *err)
@@ -278,7 +266,6 @@ static akin_status load_any(akin_ctx *ctx, const char *path, const struct model_
         AKIN_FAIL(AKIN_E_VERSION, "%s: model class '%.60s' is unknown to this akin", path, name);
     if (strcmp(cls->name, name) != 0)
         AKIN_FAIL(AKIN_E_FORMAT, "%s: model class '%.60s' (%s wanted)", path, name, cls->name);
-    AKIN_TRY(add_older(cls, json_object_get(head, "params"), err));
     status = model_create(ctx, cls, json_object_get(head, "params"), &m, &inner);
     if (status != AKIN_OK)
         AKIN_FAIL(status == AKIN_E_ARG ? AKIN_E_FORMAT : status, "%s: %s", path, inner.message);

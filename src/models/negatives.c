@@ -5,8 +5,6 @@
  */
 #include "models/negatives.h"
 
-#include <stdbool.h>
-
 void negatives_slots(const int32_t *item, int64_t n, const double *weight, double offset,
                      int64_t n_slots, int32_t *slot)
 {
@@ -23,22 +21,23 @@ void negatives_slots(const int32_t *item, int64_t n, const double *weight, doubl
         slot[at++] = item[n - 1];
 }
 
-/* Ascending item (n > 0); without branches, which here no CPU could foretell. */
-static bool has_item(const int32_t *item, int64_t n, int32_t wanted)
+/* Without branches, which here no CPU could foretell. */
+bool negatives_has(const struct negatives *from, int32_t item)
 {
-    while (n > 1) {
+    const int32_t *own = from->own;
+    for (int64_t n = from->n_own; n > 1;) {
         int64_t half = n / 2;
-        item += half & -(int64_t)(item[half - 1] < wanted);
+        own += half & -(int64_t)(own[half - 1] < item);
         n -= half;
     }
-    return *item == wanted;
+    return *own == item;
 }
 
 int32_t negatives_draw(const struct negatives *from, uint64_t bits)
 {
     for (int t = 0; t < 2; t++, bits >>= 32) {
-        int32_t item = from->slot[(bits & UINT32_MAX) * (uint64_t)from->n >> 32];
-        if (!has_item(from->own, from->n_own, item))
+        int32_t item = negatives_pick(from, bits);
+        if (!negatives_has(from, item))
             return item;
     }
     return -1;

@@ -5,6 +5,7 @@
 #ifndef AKIN_MODELS_NEGATIVES_H
 #define AKIN_MODELS_NEGATIVES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -21,7 +22,14 @@ struct negatives {
     const int32_t *own;
     int64_t n_own;
 };
-/* An item by 64 random bits, which are two draws; -1 = both are the user's own. */
+/* Of the user's own? */
+bool negatives_has(const struct negatives *from, int32_t item);
+/* An item by 32 random bits; it may be the user's own. */
+static inline int32_t negatives_pick(const struct negatives *from, uint64_t bits)
+{
+    return from->slot[(bits & UINT32_MAX) * (uint64_t)from->n >> 32];
+}
+/* An item that is not, by 64 random bits, which are two draws; -1 = both are the user's own. */
 int32_t negatives_draw(const struct negatives *from, uint64_t bits);
 
 #endif

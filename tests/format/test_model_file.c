@@ -1,6 +1,6 @@
 /*
- * Model files of earlier versions load for ever, and answer a stranger as they did: parameters that
- * came later mean in them what was done before.
+ * Model files of earlier versions load for ever, and answer a stranger as they did, also where
+ * parameters came later that they lack.
  *
  * v1-bpr.akin: `akin train` (0.1.0, before bpr had candidates) with epochs=20 factors=4 on 55
  * events of 12 users and 10 items; the scores below are what `akin recommend --history i00,i02`

@@ -17,7 +17,7 @@ static struct dataset *events(akin_ctx *ctx)
 /* ---- Negatives ---- */
 
 /* Over rounds each item that is not the user's comes, a popular one as often as told, as any of the
- * candidates. */
+ * candidates too (which may be the user's own: those are left out when one is picked). */
 static void negatives(void **state)
 {
     akin_ctx *ctx = *state;
@@ -45,12 +45,12 @@ static void negatives(void **state)
                 if (item < 0)
                     continue;
                 assert_int_equal(g.item_stripe[x->q], g.item_stripe[item]);
-                for (int64_t o = m->ptr[x->p]; o < m->ptr[x->p + 1]; o++)
+                for (int64_t o = m->ptr[x->p]; each == 1 && o < m->ptr[x->p + 1]; o++)
                     assert_int_not_equal(m->col[o], item);
                 got[item] += 1.0 / (double)(rounds * each);
             }
         }
-        /* expected: a positive's negative is one of all items, or of two tries none */
+        /* expected: a candidate is one of all items, the only one of two tries that is not own */
         for (int64_t u = 0; u < m->n_rows; u++) {
             const int32_t *own = m->col + m->ptr[u];
             int64_t n = m->ptr[u + 1] - m->ptr[u];
@@ -63,9 +63,9 @@ static void negatives(void **state)
                 taken += has[i] ? (c % 2 ? fit.weight[i] : 1.0) : 0.0;
             }
             for (int32_t i = 0; i < m->n_cols; i++)
-                if (!has[i])
-                    want[i] +=
-                        (double)n * (c % 2 ? fit.weight[i] : 1.0) / total * (1.0 + taken / total);
+                if (!has[i] || each > 1)
+                    want[i] += (double)n * (c % 2 ? fit.weight[i] : 1.0) / total *
+                               (each > 1 ? 1.0 : 1.0 + taken / total);
             free(has);
         }
         for (int32_t i = 0; i < m->n_cols; i++) /* rare ones vary */
@@ -81,20 +81,22 @@ static void negatives(void **state)
     dataset_free(ds);
 }
 
-/* The one that scores highest, the first of equals, of those there are. */
+/* The one that scores highest, the first of equals, of those that are not the user's own. */
 static void the_hardest_is_taken(void **state)
 {
     akin_ctx *ctx = *state;
-    static float items[4 * 16] = {[0] = 1, [16] = 3, [32] = 3, [48] = -2};
+    static float items[5 * 16] = {[0] = 1, [16] = 3, [32] = 3, [48] = -2};
     static const float p[16] = {1}, down[16] = {-1};
-    const struct factors f = {.ctx = ctx, .k = 16, .n_items = 4, .items = items};
-    static const int32_t all[4] = {0, 1, 2, 3}, back[3] = {-1, 2, 1}, none[2] = {-1, -1};
-    assert_int_equal(bpr_hardest(&f, p, all, 4), 1);
-    assert_int_equal(bpr_hardest(&f, down, all, 4), 3);
-    assert_int_equal(bpr_hardest(&f, p, back, 3), 2);
-    assert_int_equal(bpr_hardest(&f, p, none, 2), -1);
-    assert_int_equal(bpr_hardest(&f, p, none, 1), -1);
-    assert_int_equal(bpr_hardest(&f, p, all, 1), 0);
+    const struct factors f = {.ctx = ctx, .k = 16, .n_items = 5, .items = items};
+    static const int32_t all[4] = {0, 1, 2, 3}, back[4] = {3, 2, 1, 2}, twice[3] = {1, 1, 2};
+    static const int32_t own[3] = {1, 2, 4};
+    const struct negatives last = {.own = own + 2, .n_own = 1}, more = {.own = own, .n_own = 3};
+    assert_int_equal(hardest(&f, p, &last, all, 4), 1);
+    assert_int_equal(hardest(&f, down, &last, all, 4), 3);
+    assert_int_equal(hardest(&f, p, &last, back, 4), 2);
+    assert_int_equal(hardest(&f, p, &more, all, 4), 0);
+    assert_int_equal(hardest(&f, p, &more, back, 4), 3);
+    assert_int_equal(hardest(&f, p, &more, twice, 3), -1);
 }
 
 /* ---- Steps ---- */
@@ -120,19 +122,23 @@ struct plain {
     int64_t k;
 };
 
-/* The candidate of sample e that scores highest, the first of equals; -1 = none. */
+/* The candidate of sample e that scores highest and is not own, the first of equals; -1 = none. */
 static int32_t plain_hardest(const struct plain *x, int64_t e)
 {
-    const struct kern_sample *sample = x->fit->sgd.grid->sample + e;
+    const struct grid *g = x->fit->sgd.grid;
+    const struct kern_sample *sample = g->sample + e;
     int64_t n = x->fit->s->params->candidates;
     const int32_t *candidate = n > 1 ? x->fit->candidate + n * e : &sample->u.other;
     int32_t out = -1;
     double highest = 0.0;
     for (int64_t c = 0; c < n; c++) {
         double score = 0.0;
-        for (int64_t t = 0; candidate[c] >= 0 && t < x->k; t++)
+        bool ok = candidate[c] >= 0;
+        for (int64_t o = g->by_user->ptr[sample->p]; o < g->by_user->ptr[sample->p + 1]; o++)
+            ok = ok && g->by_user->col[o] != candidate[c];
+        for (int64_t t = 0; ok && t < x->k; t++)
             score += x->P[sample->p * x->k + t] * x->Q[candidate[c] * x->k + t];
-        if (candidate[c] >= 0 && (out < 0 || score > highest)) {
+        if (ok && (out < 0 || score > highest)) {
             out = candidate[c];
             highest = score;
         }
