@@ -34,17 +34,22 @@ done:
 }
 
 akin_status cooc_part_create(akin_ctx *ctx, const struct cooc *g, const int32_t *items, int64_t n,
-                             struct cooc_part *out, akin_error *err)
+                             int64_t n_held, struct cooc_part *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     bool has_values = g->by_item->val && !g->is_binary;
+    int64_t n_same = 0;
     *out = (struct cooc_part){.g = *g};
-    if (n == g->by_user->n_cols) {
+    while (n_same < n && items[n_same] == n_same)
+        n_same++;
+    if (n_same == g->by_user->n_cols && n_held == 0) {
         out->by_item = csr_share(g->by_item, has_values);
         out->by_user = csr_share(g->by_user, has_values);
     } else {
         AKIN_TRY(pick_rows(ctx, g->by_item, has_values, items, n, &out->by_item, err));
         AKIN_TRY(csr_transpose(ctx, &out->by_item, &out->by_user, err));
+        for (int64_t r = 0; r < n_held; r++)
+            out->by_item.ptr[r] = out->by_item.ptr[n_held];
     }
     out->g.by_user = &out->by_user;
     out->g.by_item = &out->by_item;
