@@ -4,17 +4,15 @@
  * would take off the loss. With all items it is the exact column. Compare the local models of
  * Ning and Karypis 2011 (fsSLIM, doi:10.1109/ICDM.2011.134).
  *
- * G is held only as far as there is room: the neighbourhoods come from its rows one by one; then,
- * if all of it is too much, the pairs of the most popular items are kept, and items are solved in
- * batches, each with the other pairs of its neighbourhoods. Items are numbered by popularity, so
- * that half rows do: a rare item's has its pairs with all that are more popular. Batches come in
- * the order of a walk from neighbour to neighbour, so that those of one share many. They change
- * what is computed twice, never a result.
+ * G is held only as far as there is room: the neighbourhoods come from its rows one by one; then
+ * the pairs of the most popular items are kept, of as many of them as fit, and those of the others
+ * are added up from their users whenever they are asked for, which are few. Items are numbered by
+ * popularity, so that half rows do: a rare item's has its pairs with all that are more popular. No
+ * bit depends on what is kept.
  *
- * Cost: the products of G once, then twice for the popular and for each batch; an item most³/3
- * flops for a Cholesky factor, and `most` half rows of G read once. Memory: 16 bytes an item and
- * neighbour, of which the room for G is one half; most² floats a worker; X once or twice more. Not
- * done: one factor for several items.
+ * Cost: the products of G once, and twice of what is kept; an item most³/3 flops for a Cholesky
+ * factor, and `most` half rows of G. Memory: 16 bytes an item and neighbour, of which the room for
+ * G is one half; most² floats a worker; X once more. Not done: one factor for several items.
  */
 #include "core/par.h"
 #include "models/ease_impl.h"
@@ -35,26 +33,20 @@ struct room {
     float *p;       /* (most + 1) */
 };
 
-/* All items are numbers by popularity, but for those of `item` and of the result. */
+/* Items are numbers by popularity, but for those of `item` and of the result. */
 struct job {
     akin_ctx *ctx;
     const struct model *owner;
     const struct ease_reg *reg;
     int64_t n;
-    int32_t *item;        /* (n) items with events, the most popular first */
-    struct cooc_part all; /* G over them */
-    float *diag;          /* (n) its diagonal */
-    struct csr near;      /* (n, n) the neighbourhoods; values become weights */
-    float *own;           /* (n) b_jj */
-    int32_t *order;       /* (n + 1) as they are solved */
-    int32_t *spot;        /* (n) an item's place in the part, -1 = not there */
-    int32_t *part;        /* (n) items of the part, ascending: the popular ones, and the batch's */
-    int64_t n_part, n_hub;
-    int64_t lo, hi;       /* the batch: places in order */
-    struct cooc_rows hub; /* half rows of the popular ones, */
-    struct cooc_rows G;   /* and of the rest of the part */
-    struct arena arena;   /* of rooms */
-    struct room *room;    /* (workers) */
+    int32_t *item;         /* (n) items with events, the most popular first */
+    struct cooc_part part; /* G over them */
+    float *diag;           /* (n) its diagonal */
+    struct csr near;       /* (n, n) the neighbourhoods; values become weights */
+    float *own;            /* (n) b_jj */
+    struct cooc_rows kept; /* half rows of the most popular */
+    struct arena arena;    /* of rooms */
+    struct room *room;     /* (workers) */
 };
 
 /* ---- Neighbourhoods ------------------------------------------------------------------------ */
@@ -94,68 +86,39 @@ static akin_status choose_sets(struct job *job, int32_t most, akin_error *err)
     float *cost = NULL;
     MEM_NEW(job->ctx, job->diag, job->n);
     MEM_NEW(job->ctx, cost, job->n);
-    cooc_own(&job->all.g, job->diag);
+    cooc_own(&job->part.g, job->diag);
     for (int64_t i = 0; i < job->n; i++)
         cost[i] = job->diag[i] + ease_gamma(job->reg, job->diag[i]);
-    AKIN_TRY(cooc_top(job->ctx, &job->all.g, most, measure_gain, cost, &job->near, err));
+    AKIN_TRY(cooc_top(job->ctx, &job->part.g, most, measure_gain, cost, &job->near, err));
 done:
     mem_free(job->ctx, cost);
     return status;
 }
 
-/* Breadth first from neighbour to neighbour. seen (n) all 0. */
-static void walk(const struct csr *near, uint8_t *seen, int32_t *order)
+/* Half rows of as many of the most popular as fit. */
+static akin_status keep_rows(struct job *job, int64_t room, akin_error *err)
 {
-    int64_t head = 0, tail = 0;
-    for (int64_t seed = 0; seed < near->n_rows; seed++) {
-        if (!seen[seed])
-            order[tail++] = (int32_t)seed;
-        seen[seed] = 1;
-        for (; head < tail; head++)
-            for (int64_t e = near->ptr[order[head]]; e < near->ptr[order[head] + 1]; e++) {
-                order[tail] = near->col[e];
-                tail += !seen[near->col[e]];
-                seen[near->col[e]] = 1;
-            }
-    }
-}
-
-/* ---- Batches ------------------------------------------------------------------------------- */
-
-static void part_add(struct job *job, int32_t item)
-{
-    if (job->spot[item] < 0)
-        job->part[job->n_part++] = item;
-    job->spot[item] = 0;
-}
-
-/* The next batch: items while their neighbourhoods have at most `most` that are not popular, at
- * least one. */
-static void take_batch(struct job *job, int64_t most)
-{
-    memset(job->spot, 0xff, (size_t)job->n * sizeof *job->spot);
-    job->n_part = 0;
-    for (int32_t i = 0; i < job->n_hub; i++)
-        part_add(job, i);
-    for (job->hi = job->lo; job->hi < job->n; job->hi++) {
-        int64_t before = job->n_part;
-        int32_t j = job->order[job->hi];
-        part_add(job, j);
-        for (int64_t e = job->near.ptr[j]; e < job->near.ptr[j + 1]; e++)
-            part_add(job, job->near.col[e]);
-        if (job->n_part - job->n_hub > most && job->hi > job->lo) {
-            while (job->n_part > before)
-                job->spot[job->part[--job->n_part]] = -1;
-            break;
-        }
-    }
-    int32_t n = 0;
+    akin_status status = AKIN_OK;
+    struct cooc_part part = {0};
+    int32_t *number = NULL;
+    MEM_NEW(job->ctx, number, job->n);
     for (int32_t i = 0; i < job->n; i++)
-        if (job->spot[i] >= 0) {
-            job->part[n] = i;
-            job->spot[i] = n++;
-        }
+        number[i] = i;
+    for (int64_t n = job->n;; n /= 2) {
+        AKIN_TRY(cooc_part_create(job->ctx, &job->part.g, number, n, &part, err));
+        AKIN_TRY(cooc_rows_create(job->ctx, &part.g, true, room, &job->kept, err));
+        cooc_part_free(job->ctx, &part);
+        if (job->kept.value)
+            break;
+        cooc_rows_free(job->ctx, &job->kept);
+    }
+done:
+    cooc_part_free(job->ctx, &part);
+    mem_free(job->ctx, number);
+    return status;
 }
+
+/* ---- Items --------------------------------------------------------------------------------- */
 
 /* The last column of the inverse into p; false if the matrix is singular in float. */
 static bool solve_set(const struct job *job, struct room *a, int32_t n)
@@ -165,11 +128,13 @@ static bool solve_set(const struct job *job, struct room *a, int32_t n)
     cooc_rows_place(a->set, n, true, a->place);
     for (int32_t t = 0; t < n; t++) {
         float *row = a->A + (int64_t)t * n;
-        const struct cooc_rows *G = a->set[t] < job->n_hub ? &job->hub : &job->G;
-        cooc_rows_pick(G, a->set[t], a->set, n, a->place, row);
+        if (a->set[t] < job->kept.n)
+            cooc_rows_pick(&job->kept, a->set[t], a->set, n, a->place, row);
+        else
+            cooc_rows_make(&job->part.g, a->set[t], n, a->place, row);
         if (t < n - 1 && a->set[t] > a->set[n - 1]) /* whose half row has the pair */
             a->p[t] = row[n - 1];
-        row[t] += ease_gamma(job->reg, job->diag[job->part[a->set[t]]]);
+        row[t] += ease_gamma(job->reg, job->diag[a->set[t]]);
     }
     cooc_rows_place(a->set, n, false, a->place);
     for (int32_t t = 0; t < n - 1; t++) {
@@ -189,9 +154,8 @@ static akin_status solve_item(struct job *job, struct room *a, int32_t j, akin_e
     akin_status status = AKIN_OK;
     int64_t at = job->near.ptr[j];
     int32_t n = (int32_t)(job->near.ptr[j + 1] - at);
-    for (int32_t t = 0; t < n; t++)
-        a->set[t] = job->spot[job->near.col[at + t]];
-    a->set[n] = job->spot[j]; /* last, whatever its number */
+    memcpy(a->set, job->near.col + at, (size_t)n * sizeof *a->set);
+    a->set[n] = j; /* last, whatever its number */
     if (!solve_set(job, a, n + 1))
         AKIN_TRY(ease_refuse(job->owner, job->item[j], err));
     float gamma = ease_gamma(job->reg, job->diag[j]);
@@ -206,63 +170,12 @@ static akin_status solve_block(void *arg, int64_t block, int worker, akin_error 
 {
     akin_status status = AKIN_OK;
     struct job *job = arg;
-    int64_t lo = job->lo + par_lo(block, ITEMS),
-            hi = job->lo + par_hi(block, ITEMS, job->hi - job->lo);
-    for (int64_t t = lo; t < hi; t++) {
+    int64_t lo = par_lo(block, ITEMS), hi = par_hi(block, ITEMS, job->n);
+    for (int64_t j = lo; j < hi; j++) {
         AKIN_TRY(ctx_check(job->ctx, err));
-        AKIN_TRY(solve_item(job, &job->room[worker], job->order[t], err));
+        AKIN_TRY(solve_item(job, &job->room[worker], (int32_t)j, err));
     }
     progress_add(job->ctx, hi - lo);
-done:
-    return status;
-}
-
-/* Half rows of G over the part but its first n_held, if they take at most most_bytes. */
-static akin_status make_rows(struct job *job, int64_t n_held, int64_t most_bytes,
-                             struct cooc_rows *out, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    struct cooc_part part = {0};
-    AKIN_TRY(cooc_part_create(job->ctx, &job->all.g, job->part, job->n_part, n_held, &part, err));
-    AKIN_TRY(cooc_rows_create(job->ctx, &part.g, true, most_bytes, out, err));
-done:
-    cooc_part_free(job->ctx, &part);
-    return status;
-}
-
-/* Solves the batch unless its rows of G take more than most_bytes; *took says what they take. */
-static akin_status solve_batch(struct job *job, int64_t most_bytes, int64_t *took, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    AKIN_TRY(make_rows(job, job->n_hub, most_bytes, &job->G, err));
-    *took = cooc_rows_bytes(&job->G);
-    if (job->G.value)
-        AKIN_TRY(par_for(job->ctx, par_blocks(job->hi - job->lo, ITEMS), solve_block, job, err));
-done:
-    cooc_rows_free(job->ctx, &job->G);
-    return status;
-}
-
-/* Each batch says how large the next may be: rows grow at least with the items of the part, at most
- * with their square. */
-static akin_status solve_all(struct job *job, int64_t room, akin_error *err)
-{
-    akin_status status = AKIN_OK;
-    int64_t most = job->n, took = 0;
-    for (job->lo = 0; job->lo < job->n;) {
-        take_batch(job, most);
-        bool is_one = job->hi - job->lo == 1;
-        AKIN_TRY(solve_batch(job, is_one ? INT64_MAX : room, &took, err));
-        if (is_one || took <= room)
-            job->lo = job->hi;
-        if (job->lo == 0 && job->n_hub == 0) { /* too much at once: half of the room for these */
-            room /= 2;
-            job->n_hub = job->n_part = (int64_t)sqrt((double)room / 2);
-            AKIN_TRY(make_rows(job, 0, INT64_MAX, &job->hub, err));
-        }
-        double fit = (double)room / (double)(took > 0 ? took : 1);
-        most = (int64_t)(0.9 * (fit < 1 ? fit : sqrt(fit)) * (double)(job->n_part - job->n_hub));
-    }
 done:
     return status;
 }
@@ -320,39 +233,31 @@ done:
     return status;
 }
 
-static akin_status local_start(struct job *job, const struct cooc *g, int32_t most, akin_error *err)
+static akin_status local_start(struct job *job, const struct cooc *g, int32_t most,
+                               int64_t least_room, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int workers = par_workers(job->ctx);
-    uint8_t *seen = NULL;
     AKIN_TRY(number_items(job, g->by_item, err));
-    AKIN_TRY(cooc_part_create(job->ctx, g, job->item, job->n, 0, &job->all, err));
+    AKIN_TRY(cooc_part_create(job->ctx, g, job->item, job->n, &job->part, err));
     AKIN_TRY(choose_sets(job, most, err));
+    int64_t room = 8 * csr_nnz(&job->near);
+    AKIN_TRY(keep_rows(job, room > least_room ? room : least_room, err));
     MEM_NEW(job->ctx, job->own, job->n);
-    MEM_NEW(job->ctx, job->order, job->n + 1); /* one is written past the last */
-    MEM_NEW(job->ctx, job->spot, job->n);
-    MEM_NEW(job->ctx, job->part, job->n);
-    MEM_ZERO(job->ctx, seen, job->n);
-    walk(&job->near, seen, job->order);
     ARENA_NEW(&job->arena, job->room, workers);
     for (int w = 0; w < workers; w++)
         AKIN_TRY(room_init(&job->arena, job->n, most, &job->room[w], err));
 done:
-    mem_free(job->ctx, seen);
     return status;
 }
 
 static void local_end(struct job *job)
 {
     arena_free(&job->arena);
-    cooc_part_free(job->ctx, &job->all);
-    cooc_rows_free(job->ctx, &job->hub);
+    cooc_part_free(job->ctx, &job->part);
+    cooc_rows_free(job->ctx, &job->kept);
     mem_free(job->ctx, job->diag);
-    mem_free(job->ctx, job->order);
-    mem_free(job->ctx, job->spot);
-    mem_free(job->ctx, job->part);
     job->diag = NULL;
-    job->order = job->spot = job->part = NULL;
 }
 
 akin_status ease_local(const struct model *owner, const struct cooc *g, const struct ease_reg *reg,
@@ -363,10 +268,9 @@ akin_status ease_local(const struct model *owner, const struct cooc *g, const st
     struct csr by_target = {0};
     arena_init(&job.arena, job.ctx);
     *out = (struct csr){0};
-    AKIN_TRY(local_start(&job, g, most, err));
-    int64_t room = 8 * csr_nnz(&job.near);
+    AKIN_TRY(local_start(&job, g, most, least_room, err));
     progress_begin(job.ctx, "ease", job.n);
-    status = solve_all(&job, room > least_room ? room : least_room, err);
+    status = par_for(job.ctx, par_blocks(job.n, ITEMS), solve_block, &job, err);
     progress_end(job.ctx);
     AKIN_TRY(status);
     local_end(&job);

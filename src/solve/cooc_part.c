@@ -6,7 +6,8 @@
  */
 #include "solve/cooc_part.h"
 
-#include <float.h>
+#include "solve/cooc_impl.h"
+
 #include <string.h>
 
 /* Rows `pick` (n) of x. */
@@ -34,7 +35,7 @@ done:
 }
 
 akin_status cooc_part_create(akin_ctx *ctx, const struct cooc *g, const int32_t *items, int64_t n,
-                             int64_t n_held, struct cooc_part *out, akin_error *err)
+                             struct cooc_part *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     bool has_values = g->by_item->val && !g->is_binary;
@@ -42,14 +43,12 @@ akin_status cooc_part_create(akin_ctx *ctx, const struct cooc *g, const int32_t 
     *out = (struct cooc_part){.g = *g};
     while (n_same < n && items[n_same] == n_same)
         n_same++;
-    if (n_same == g->by_user->n_cols && n_held == 0) {
+    if (n_same == g->by_user->n_cols) {
         out->by_item = csr_share(g->by_item, has_values);
         out->by_user = csr_share(g->by_user, has_values);
     } else {
         AKIN_TRY(pick_rows(ctx, g->by_item, has_values, items, n, &out->by_item, err));
         AKIN_TRY(csr_transpose(ctx, &out->by_item, &out->by_user, err));
-        for (int64_t r = 0; r < n_held; r++)
-            out->by_item.ptr[r] = out->by_item.ptr[n_held];
     }
     out->g.by_user = &out->by_user;
     out->g.by_item = &out->by_item;
@@ -73,8 +72,7 @@ void cooc_own(const struct cooc *g, float *own)
         float sum = 0;
         for (int64_t e = x->ptr[i]; e < x->ptr[i + 1] && g->kind != COOC_COUNT; e++) {
             float w = g->user_weight ? g->user_weight[x->col[e]] : 1.0F;
-            float term = has_values ? w * x->val[e] * x->val[e] : w;
-            sum += term > FLT_MIN ? term : FLT_MIN;
+            sum += cooc_at_least_tiny(has_values ? w * x->val[e] * x->val[e] : w);
         }
         own[i] = g->kind == COOC_COUNT ? (float)(x->ptr[i + 1] - x->ptr[i]) : sum;
     }

@@ -10,13 +10,12 @@ struct cooc_part {
 };
 
 /*
- * G over `items` (n, distinct) alone, numbered 0..n-1 in their order: the same sums. The first
- * n_held come up in the rows of others but have none, for who has theirs already. kind COOC_COUNT
- * or COOC_SUM. Holds 8 to 16 bytes an entry of X on them; shares X if they are all. Owned by the
- * caller.
+ * G over `items` (n, distinct) alone, numbered 0..n-1 in their order: the same sums. kind
+ * COOC_COUNT or COOC_SUM. Holds 8 to 16 bytes an entry of X on them; shares X if nothing changes.
+ * Owned by the caller.
  */
 akin_status cooc_part_create(akin_ctx *ctx, const struct cooc *g, const int32_t *items, int64_t n,
-                             int64_t n_held, struct cooc_part *out, akin_error *err);
+                             struct cooc_part *out, akin_error *err);
 void cooc_part_free(akin_ctx *ctx, struct cooc_part *part);
 
 /* own (n_items) = the diagonal of G as cooc_visit gives it; kind COOC_COUNT or COOC_SUM. */
