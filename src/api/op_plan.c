@@ -9,6 +9,7 @@
 #include "live/live.h"
 #include "train/train.h"
 
+#include <math.h>
 #include <string.h>
 
 struct plan_params {
@@ -95,6 +96,33 @@ done:
     return status;
 }
 
+/* The share of values that meet a rule; 1 if it is not about values. */
+static double positive_share(struct op_call *call, const struct prepare_cost *data,
+                             const struct feedback_params *rule)
+{
+    static const struct strtab no_types;
+    struct feedback *f = NULL;
+    int n = 0;
+    if (rule->positive && feedback_create(call->ctx, rule, &no_types, 0, &f, NULL) == AKIN_OK)
+        for (int i = 0; i < data->n_values; i++)
+            n += feedback_is_positive(f, data->values[i], -1);
+    feedback_free(f);
+    return n > 0 ? (double)n / data->n_values : 1;
+}
+
+/* Items with a positive: each row of an item is one with that chance. */
+static int64_t positive_items(struct op_call *call, const struct prepare_cost *data,
+                              const struct feedback_params *rule)
+{
+    double share = positive_share(call, data, rule), seen = 0, left = 0;
+    for (int k = 0; k < PREPARE_DOUBLINGS; k++) {
+        double n = (double)data->item_events[k], rows = k == 0 ? 1 : 1.5 * ldexp(1, k);
+        seen += n;
+        left += n * (1 - pow(1 - share, rows));
+    }
+    return seen > 0 ? (int64_t)((double)data->n_items * left / seen) : data->n_items;
+}
+
 static akin_status plan_train(struct op_call *call, const struct stage *s,
                               const struct prepare_cost *data, const struct live_params *serve,
                               json_t *rows, struct totals *totals, akin_error *err)
@@ -103,7 +131,7 @@ static akin_status plan_train(struct op_call *call, const struct stage *s,
     const struct model_class *cls;
     struct feedback_params rule;
     struct train_cost cost;
-    const struct train_shape shape = {data->n_rows, data->n_users, data->n_items};
+    struct train_shape shape = {data->n_rows, data->n_users, data->n_items};
     if (!json_object_get(s->params, "model")) { /* a configuration that a search will write */
         log_write(call->ctx, AKIN_LOG_WARN, "plan: %s is not predicted: its model comes of tune",
                   s->name);
@@ -111,6 +139,8 @@ static akin_status plan_train(struct op_call *call, const struct stage *s,
     }
     AKIN_TRY(model_class_get(json_text(s->params, "model", ""), &cls, err));
     AKIN_TRY(read_feedback(call, s->params, &rule, err));
+    if (cls->flags & MODEL_SOME_ITEMS)
+        shape.n_items = positive_items(call, data, &rule);
     AKIN_TRY(train_predict(call->ctx, cls, json_object_get(s->params, "set"), &rule, &shape, &cost,
                            err));
     /* The dataset is mapped and shared by view and model: its pages are resident, once, and once

@@ -65,6 +65,7 @@ akin_status dataset_prepare_bytes(akin_ctx *ctx, const struct prepare_params *p,
 
 /* What reading the sources will take: from their sizes and first MiB, of a store from its counts.
  */
+enum { PREPARE_VALUES = 1024, PREPARE_DOUBLINGS = 24 };
 struct prepare_cost {
     int64_t n_rows;
     int64_t n_users;
@@ -72,6 +73,9 @@ struct prepare_cost {
     int64_t peak_bytes;    /* of akin's memory while it prepares */
     int64_t dataset_bytes; /* of the result */
     double seconds;
+    int64_t item_events[PREPARE_DOUBLINGS]; /* of items seen: how many have 1, 2-3, 4-7, … rows */
+    int n_values;
+    float values[PREPARE_VALUES]; /* of rows here and there */
 };
 /* Fails as dataset_prepare does for what it looks at: paths, header, columns. */
 akin_status prepare_estimate(akin_ctx *ctx, const struct prepare_params *p, int64_t now,

@@ -17,7 +17,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SPREAD = 16, SPREAD_BYTES = 1 << 16 };
+enum { SPREAD = 16, SPREAD_BYTES = 1 << 16, VALUE_EVERY = 61 };
 
 struct side {
     struct idset set;
@@ -33,6 +33,8 @@ struct sample {
     struct side user, item;
     int64_t bytes, n_records, n_rows, n_text;
     int64_t seconds_ns;
+    int n_values;
+    float values[PREPARE_VALUES];
 };
 
 static akin_status side_see(akin_ctx *ctx, struct side *s, const struct chunk_id *id, uint32_t code,
@@ -87,6 +89,9 @@ static akin_status sample_text(akin_ctx *ctx, const struct read_plan *plan, stru
         if (!c->user_is_line)
             AKIN_TRY(side_see(ctx, &out->user, &c->user, c->rows[i].user, err));
         AKIN_TRY(side_see(ctx, &out->item, &c->item, c->rows[i].item, err));
+        bool is_due = plan->has_value && (i % VALUE_EVERY == 0 || c->n_rows < PREPARE_VALUES);
+        if (is_due && out->n_values < PREPARE_VALUES)
+            out->values[out->n_values++] = c->rows[i].value;
     }
 done:
     return status;
@@ -203,6 +208,9 @@ struct totals {
     double held;    /* from the first to the last */
     bool has_value, has_time;
     int workers;
+    int64_t item_events[PREPARE_DOUBLINGS];
+    int n_values;
+    float values[PREPARE_VALUES];
 };
 
 static void costs_add(const struct totals *t, struct prepare_cost *out)
@@ -236,6 +244,9 @@ static void costs_add(const struct totals *t, struct prepare_cost *out)
     out->peak_bytes = (int64_t)(peak + t->held);
     out->dataset_bytes = (int64_t)(columns + (t->users + t->items) * 12 + t->id_bytes + text);
     out->seconds = t->seconds;
+    memcpy(out->item_events, t->item_events, sizeof out->item_events);
+    out->n_values = t->n_values;
+    memcpy(out->values, t->values, sizeof out->values);
 }
 
 /* How much of a source was seen, and of how many ids. */
@@ -297,6 +308,12 @@ static void totals_add(struct totals *t, const struct extent *e, const struct in
     t->n_extra = plan->n_cells - CELL_FIXED;
     t->has_value = plan->has_value;
     t->has_time = plan->has_time || plan->by_row;
+    for (int64_t i = 0; i < s->item.set.n; i++) {
+        int k = (int)log2(fmax(1, (double)s->item.count[i] * e->scale));
+        t->item_events[k < PREPARE_DOUBLINGS ? k : PREPARE_DOUBLINGS - 1]++;
+    }
+    for (int i = 0; i < s->n_values && t->n_values < PREPARE_VALUES; i++)
+        t->values[t->n_values++] = s->values[i];
 }
 
 static akin_status source_estimate(akin_ctx *ctx, struct own_sources *own,

@@ -246,7 +246,7 @@ static void ease_estimate(const void *params, int64_t n_users, int64_t n_items, 
 const struct model_class model_ease = {
     .name = "ease",
     .summary = "linear autoencoder in closed form over all items (EASE, EDLAE, RDLAE)",
-    .flags = MODEL_CLOSED_FORM,
+    .flags = MODEL_CLOSED_FORM | MODEL_SOME_ITEMS,
     .params = ease_rows,
     .n_params = PARAM_COUNT(ease_rows),
     .params_size = sizeof(struct ease_params),

@@ -180,15 +180,16 @@ static void trim_row(struct trim_job *job, int64_t i, float *row, uint64_t *keys
         if (size > best_key_value(b.bound))
             best_add(&b, best_key(size, j));
     }
-    int32_t from = ease_item(self, i), n = best_take(&b);
+    int32_t from = ease_item(self, i), n = best_take(&b), m = 0;
     int32_t *item = job->rows.item + job->rows.at[from];
     float *value = job->rows.value + job->rows.at[from];
-    job->rows.n[from] = n;
-    best_put(keys, n, item, value);
-    for (int32_t e = 0; e < n; e++) {
-        value[e] = row[item[e]];
-        item[e] = ease_item(self, item[e]);
-    }
+    uint64_t least = best_least(keys, n);
+    for (int32_t j = 0; j < self->n_known && m < n; j++) /* by item, without a sort */
+        if (fabsf(row[j]) >= best_key_value(least) && best_key(fabsf(row[j]), j) >= least) {
+            item[m] = ease_item(self, j);
+            value[m++] = row[j];
+        }
+    job->rows.n[from] = m;
 }
 
 static akin_status trim_block(void *arg, int64_t block, int worker, akin_error *err)

@@ -34,9 +34,10 @@ struct fit_control {
 };
 
 enum model_flags {
-    MODEL_EPOCHS = 1,      /* iterates: early stopping and warm start make sense */
-    MODEL_CLOSED_FORM = 2, /* fold-in of the training history equals the user's own scores */
-    MODEL_WANTS_VALUES = 4 /* learns from values rather than positives */
+    MODEL_EPOCHS = 1,       /* iterates: early stopping and warm start make sense */
+    MODEL_CLOSED_FORM = 2,  /* fold-in of the training history equals the user's own scores */
+    MODEL_WANTS_VALUES = 4, /* learns from values rather than positives */
+    MODEL_SOME_ITEMS = 8    /* has items with positives alone: estimate gets their number */
 };
 
 /* What another library calls a parameter; a list of them ends with {NULL, NULL}. */

@@ -57,7 +57,7 @@ static void keys_select(uint64_t *x, int32_t n, int32_t k)
     }
 }
 
-static uint64_t keys_least(const uint64_t *x, int32_t n)
+uint64_t best_least(const uint64_t *x, int32_t n)
 {
     uint64_t least = UINT64_MAX;
     for (int32_t i = 0; i < n; i++)
@@ -69,7 +69,7 @@ void best_halve(struct best *b)
 {
     keys_select(b->keys, b->m, b->k);
     b->m = b->k;
-    b->bound = keys_least(b->keys, b->k);
+    b->bound = best_least(b->keys, b->k);
 }
 
 int32_t best_take(struct best *b)

@@ -54,6 +54,9 @@ static inline void best_add(struct best *b, uint64_t key)
 /* Puts the best first, in no order; returns how many, at most k. */
 int32_t best_take(struct best *b);
 
+/* The last of keys (n). */
+uint64_t best_least(const uint64_t *keys, int32_t n);
+
 /* Keys (n, changed) → items ascending and their values. */
 void best_put(uint64_t *keys, int32_t n, int32_t *item, float *value);
 /* The same, best first. */

@@ -14,7 +14,6 @@
 #include "core/par.h"
 #include "solve/cooc_impl.h"
 
-#include <float.h>
 #include <string.h>
 
 enum {
@@ -72,17 +71,12 @@ static int32_t add_counts(struct accumulator *a, const int32_t *col, int64_t siz
     return n;
 }
 
-static inline float at_least_tiny(float x)
-{
-    return x > FLT_MIN ? x : FLT_MIN;
-}
-
 static int32_t add_ones(struct accumulator *a, const int32_t *col, float weight, int64_t size,
                         int32_t n, bool is_listed)
 {
     float *sum = a->sum;
     int32_t *list = a->items;
-    float one = at_least_tiny(weight);
+    float one = cooc_at_least_tiny(weight);
     if (!is_listed)
         for (int64_t e = 0; e < size; e++)
             sum[col[e]] += one;
@@ -102,12 +96,12 @@ static int32_t add_sums(struct accumulator *a, const int32_t *col, const float *
     int32_t *list = a->items;
     if (!is_listed)
         for (int64_t e = 0; e < size; e++)
-            sum[col[e]] += at_least_tiny(weight * val[e]);
+            sum[col[e]] += cooc_at_least_tiny(weight * val[e]);
     else
         for (int64_t e = 0; e < size; e++) {
             float old = sum[col[e]];
             n = note(list, n, col[e], !(old > 0));
-            sum[col[e]] = old + at_least_tiny(weight * val[e]);
+            sum[col[e]] = old + cooc_at_least_tiny(weight * val[e]);
         }
     return n;
 }

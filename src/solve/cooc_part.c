@@ -6,7 +6,8 @@
  */
 #include "solve/cooc_part.h"
 
-#include <float.h>
+#include "solve/cooc_impl.h"
+
 #include <string.h>
 
 /* Rows `pick` (n) of x. */
@@ -38,8 +39,11 @@ akin_status cooc_part_create(akin_ctx *ctx, const struct cooc *g, const int32_t 
 {
     akin_status status = AKIN_OK;
     bool has_values = g->by_item->val && !g->is_binary;
+    int64_t n_same = 0;
     *out = (struct cooc_part){.g = *g};
-    if (n == g->by_user->n_cols) {
+    while (n_same < n && items[n_same] == n_same)
+        n_same++;
+    if (n_same == g->by_user->n_cols) {
         out->by_item = csr_share(g->by_item, has_values);
         out->by_user = csr_share(g->by_user, has_values);
     } else {
@@ -68,8 +72,7 @@ void cooc_own(const struct cooc *g, float *own)
         float sum = 0;
         for (int64_t e = x->ptr[i]; e < x->ptr[i + 1] && g->kind != COOC_COUNT; e++) {
             float w = g->user_weight ? g->user_weight[x->col[e]] : 1.0F;
-            float term = has_values ? w * x->val[e] * x->val[e] : w;
-            sum += term > FLT_MIN ? term : FLT_MIN;
+            sum += cooc_at_least_tiny(has_values ? w * x->val[e] * x->val[e] : w);
         }
         own[i] = g->kind == COOC_COUNT ? (float)(x->ptr[i + 1] - x->ptr[i]) : sum;
     }

@@ -10,8 +10,9 @@ struct cooc_part {
 };
 
 /*
- * G over `items` (n, ascending) alone, numbered 0..n-1: the same sums. kind COOC_COUNT or COOC_SUM.
- * Holds 8 to 16 bytes an entry of X on them; shares X if they are all items. Owned by the caller.
+ * G over `items` (n, distinct) alone, numbered 0..n-1 in their order: the same sums. kind
+ * COOC_COUNT or COOC_SUM. Holds 8 to 16 bytes an entry of X on them; shares X if nothing changes.
+ * Owned by the caller.
  */
 akin_status cooc_part_create(akin_ctx *ctx, const struct cooc *g, const int32_t *items, int64_t n,
                              struct cooc_part *out, akin_error *err);

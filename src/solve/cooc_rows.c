@@ -1,6 +1,8 @@
 /* Rows of a co-occurrence matrix, sized in a first pass over the products, filled in a second. */
 #include "solve/cooc_rows.h"
 
+#include "solve/cooc_impl.h"
+
 #include <string.h>
 
 enum { WHOLE_SHARE = 4 }; /* rows that touch a quarter of the items are kept whole */
@@ -110,4 +112,22 @@ void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, i
     for (int64_t t = 0; t < n; t++)
         if (place[items[t]] >= 0)
             out[place[items[t]]] = value[t];
+}
+
+void cooc_rows_make(const struct cooc *g, int64_t i, int64_t n_pick, const int16_t *place,
+                    float *out)
+{
+    const struct csr *x = g->by_user, *by_item = g->by_item;
+    const float *val = by_item->val && !g->is_binary ? x->val : NULL;
+    memset(out, 0, (size_t)n_pick * sizeof *out);
+    for (int64_t e = by_item->ptr[i]; e < by_item->ptr[i + 1]; e++) {
+        int32_t user = by_item->col[e];
+        float weight = g->user_weight ? g->user_weight[user] : 1.0F;
+        weight *= val ? by_item->val[e] : 1.0F;
+        for (int64_t f = x->ptr[user]; f < x->ptr[user + 1] && x->col[f] <= i; f++) {
+            int16_t at = place[x->col[f]];
+            if (at >= 0)
+                out[at] += cooc_at_least_tiny(val ? weight * val[f] : weight);
+        }
+    }
 }

@@ -61,6 +61,9 @@ static inline void cooc_rows_add(const struct cooc_rows *r, const struct kern *k
  */
 void cooc_rows_pick(const struct cooc_rows *r, int64_t i, const int32_t *pick, int64_t n_pick,
                     const int16_t *place, float *out);
+/* The same of half row i, from X: for rows not worth keeping. Cost: half the items of i's users. */
+void cooc_rows_make(const struct cooc *g, int64_t i, int64_t n_pick, const int16_t *place,
+                    float *out);
 /* Marks pick in place, which is all -1 before; with is_on false takes the marks away. */
 void cooc_rows_place(const int32_t *pick, int64_t n_pick, bool is_on, int16_t *place);
 

@@ -61,6 +61,28 @@ class Tools(Case):
         self.assertEqual(done["kept"], 400000)
         self.assertAlmostEqual(r["disk_bytes"] / (self.dir / "d.akin").stat().st_size, 1, delta=.2)
 
+    def test_plan_knows_that_ease_has_items_with_positives(self):
+        # item i has i ratings, from 1 to 5; the fewer must be met, the fewer items there are
+        path, users = self.dir / "r.csv", 400
+        path.write_text("user_id,item_id,value\n" + "".join(
+            f"{u},{i},{(u * 7 + i * 3) % 5 + 1}\n" for u in range(users) for i in range(u, users)
+            if (u * 31 + i * 17) % 23 == 0 or i > users - 9))
+        seconds = {}
+        for rule in ("value >= 1", "value >= 5"):
+            config = self.write("c.yaml", f"""
+name: c
+out: {self.dir}/out
+data: {{interactions: {{path: "{path}"}}}}
+split: {{by: ratio, share: 0.2}}
+feedback: {{positive: "{rule}"}}
+models: [{{name: ease, type: ease}}, {{name: ials, type: ials}}]
+""")
+            rows = self.json("plan", config)["stages"]
+            seconds[rule] = {r["name"]: r["seconds"] for r in rows if r["stage"] == "train"}
+        everything, few = seconds.values()
+        self.assertEqual(everything["ials"], few["ials"])
+        self.assertLess(few["ease"], .8 * everything["ease"])
+
     def test_report_is_one_page(self):
         page = self.dir / "r.html"
         self.akin("report", self.ratings(), "--items", self.items(), "-o", page)

@@ -80,7 +80,7 @@ static void memory_is_items_and_neighbours(void **state)
         int64_t peak, n = ds->items.n, nnz = csr_nnz(&f.tv.by_user);
         struct csr out = columns(&f, MOST, 0, &peak);
         /* 16 a weight; per item what numbers it and the accumulators of two workers */
-        int64_t most = 16 * n * (MOST + 1) + 150 * n + 16 * nnz + 100000;
+        int64_t most = 16 * n * (MOST + 1) + 150 * n + 20 * nnz + 100000;
         if (peak > most)
             fail_msg("%lld items, %lld entries: %lld bytes, at most %lld", (long long)n,
                      (long long)nnz, (long long)peak, (long long)most);

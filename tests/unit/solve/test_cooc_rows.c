@@ -75,6 +75,11 @@ static void check(akin_ctx *ctx, const struct cooc *g)
         n_listed += cooc_rows_items(&half, i) != NULL;
         for (int32_t j = 0; j < ITEMS; j++)
             assert_true(b[j] == (j <= i ? a[j] : 0));
+        int16_t place[ITEMS];
+        memset(place, 0xff, sizeof place);
+        cooc_rows_place(every, ITEMS, true, place);
+        cooc_rows_make(g, i, ITEMS, place, a);
+        assert_memory_equal(a, b, sizeof a);
         float sum[ITEMS] = {0};
         cooc_rows_add(&half, ctx->kern, i, 2, sum);
         for (int32_t j = 0; j < ITEMS; j++)
@@ -108,6 +113,16 @@ static void check(akin_ctx *ctx, const struct cooc *g)
         cooc_rows_free(ctx, &half);
         cooc_part_free(ctx, &part);
     }
+    static const int32_t turned[] = {11, 2, 1, 7, 3}; /* in any order */
+    assert_int_equal(cooc_part_create(ctx, g, turned, 5, &part, &err), AKIN_OK);
+    assert_int_equal(cooc_rows_create(ctx, &part.g, false, INT64_MAX, &half, &err), AKIN_OK);
+    for (int64_t i = 0; i < 5; i++) {
+        row_of(&all, turned[i], turned, 5, a);
+        row_of(&half, i, every, 5, b);
+        assert_memory_equal(a, b, 5 * sizeof a[0]);
+    }
+    cooc_rows_free(ctx, &half);
+    cooc_part_free(ctx, &part);
     cooc_rows_free(ctx, &all);
 }
 
