@@ -91,7 +91,8 @@ def measure(model, index, questions):
 
 
 AKIN = [
-    ("stan", {"decay": "exp", "decay_scale": 1, "spread": "exp", "spread_scale": 2, "idf": 0}),
+    ("stan", {"decay": "exp", "decay_scale": 1, "spread": "exp", "spread_scale": 2, "idf": 0,
+              "spread_from": "neighbor"}),
     ("vsknn", {"decay": "linear", "decay_scale": 10, "last_decay": "linear", "idf": 1, "spread": "same"}),
     ("markov", {"steps": STEPS, "decay": "div", "history": 1, "top_n": 100000}),
 ]

@@ -42,6 +42,8 @@ RANGES = {
         "history_scale": (0.3, 4.0),
     },
 }
+# With every draw; chosen before, with stan alone: see docs/models/vsknn.md.
+FIXED = {"stan": {"spread_from": "neighbor"}, "vsknn": {"spread_from": "neighbor"}}
 WHOLE = {"neighbors", "steps", "history"}
 
 
@@ -75,7 +77,8 @@ def measure(o, folder, model, settings):
 
 def search(o, folder, model):
     rng = random.Random(f"{o.seed} {model}")
-    settings = [{}] + [draw(RANGES[model], rng) for _ in range(o.trials)]
+    drawn = [{**FIXED.get(model, {}), **draw(RANGES[model], rng)} for _ in range(o.trials)]
+    settings = [{}] + drawn
     seen = []
     for at in range(0, len(settings), BATCH):
         part = settings[at:at + BATCH]

@@ -61,7 +61,7 @@ static const akin_param split_op_rows[] = {
     PARAM_TEXT(struct split_op_params, by, "time:0.2", 0,
                "time:SHARE, ratio:SHARE, leave-last:N, users:SHARE, sessions:SHARE or kfold:K"),
     PARAM_INT(struct split_op_params, fold, "0", 0, 1e6, "", 0, "which fold of kfold is the test"),
-    PARAM_INT(struct split_op_params, given, "1", 1, SPLIT_GIVEN_MAX, "events", 0,
+    PARAM_INT(struct split_op_params, given, "1", 1, SPLIT_GIVEN_MAX, "", 0,
               "sessions: events of a session that are given before the first is asked for"),
     PARAM_TEXT(struct split_op_params, output, NULL, AKIN_PARAM_REQUIRED,
                "train dataset to write; short: -o"),

@@ -10,7 +10,7 @@
  *            [· e^(-age of r / recency_days)],
  * and of the `neighbors` most similar
  *   score(i) = Σ over r with i of sim(r) · last_decay(p of the latest shared item)
- *              · spread(places in r from i to the last of the shared items there)
+ *              · spread(places in r from i to the last shared item, hers or r's)
  *              · (1 + idf · ln(sessions / sessions with i)).
  *
  * Cost: fit is an index; 8 bytes an event. A request reads `length` lists of at most `recent`
@@ -35,11 +35,14 @@ struct vsknn_params {
     double last_scale;
     int64_t spread;
     double spread_scale;
+    int64_t spread_from;
     int64_t cosine;
     double recency_days;
     double idf;
     int64_t session_gap_seconds;
 };
+
+enum { FROM_ASKER, FROM_NEIGHBOR }; /* spread_from */
 
 /* The rows of both; what differs are defaults. */
 #define ROWS(DECAY, SCALE, LAST, SPREAD, COSINE, RECENCY, IDF)                                     \
@@ -61,9 +64,11 @@ struct vsknn_params {
             PARAM_REAL(struct vsknn_params, last_scale, "10", 0.01, 1e6, "items", 0,               \
                        "as decay_scale, of last_decay"),                                           \
             PARAM_CHOICE(struct vsknn_params, spread, SPREAD, DECAY_CHOICES, AKIN_PARAM_TUNE,      \
-                         "how an item counts less the farther from the latest shared one it is"),  \
+                         "how an item counts less the farther from the last shared one it is"),    \
             PARAM_REAL(struct vsknn_params, spread_scale, "2", 0.01, 1e6, "items",                 \
                        AKIN_PARAM_TUNE, "as decay_scale, of spread"),                              \
+            PARAM_CHOICE(struct vsknn_params, spread_from, "asker", "asker|neighbor",              \
+                         AKIN_PARAM_TUNE, "whose last one of the shared items that is"),           \
             PARAM_BOOL(struct vsknn_params, cosine, COSINE, AKIN_PARAM_TUNE,                       \
                        "similarities are divided by the root of both lengths"),                    \
             PARAM_REAL(struct vsknn_params, recency_days, RECENCY, 0, 1e6, "days",                 \
@@ -242,10 +247,13 @@ static float weight_at(const struct vsknn *self, const struct found *f, int64_t 
     return w * decay_of((enum decay)p->spread, p->spread_scale, (int32_t)away);
 }
 
-/* Where the last of the shared items stands in the session. */
+/* Where the last of the shared items stands in the session: hers that was last, or the session's.
+ */
 static int64_t shared_at(const struct vsknn *self, const struct hunt *h, const struct found *f)
 {
     int64_t at = self->s.ptr[f->session + 1] - 1;
+    if (params_of(self->owner)->spread_from == FROM_ASKER)
+        return session_find(&self->s, f->session, h->own.item[f->latest]);
     while (!sessions_recent_has(&h->own, self->s.item[at]))
         at--;
     return at;

@@ -37,9 +37,9 @@ static void check_part(struct dataset *part)
 
 static void walk_splits(const struct dataset *ds)
 {
-    static const char *const texts[] = {"time:0.3", "ratio:0.3", "leave-last:1", "users:0.5", "sessions:0.5",
-                                        "kfold:2"};
-    for (int i = 0; i < 5; i++) {
+    static const char *const texts[] = {"time:0.3",  "ratio:0.3",    "leave-last:1",
+                                        "users:0.5", "sessions:0.5", "kfold:2"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct split_spec spec;
         struct dataset *train = NULL, *test = NULL;
         akin_error err = {0};

@@ -87,7 +87,8 @@ def vsknn(p, history, times):
     score = [0.0] * ITEMS
     for sim, r, latest in sorted(found)[: p["neighbors"]]:
         items = ss[-r][1]
-        at = max(k for k, i in enumerate(items) if i in own)
+        at = (items.index(own[latest]) if p["spread_from"] == "asker" else
+              max(k for k, i in enumerate(items) if i in own))
         for k, i in enumerate(items):
             score[i] += (-sim * decay(p["last_decay"], p["last_scale"], latest)
                          * decay(p["spread"], p["spread_scale"], abs(k - at)))
@@ -113,7 +114,7 @@ def markov(p, history, times):
 
 
 BASE = dict(neighbors=500, recent=2500, length=50, decay="linear", decay_scale=10, last_decay="linear",
-            last_scale=10, spread="same", spread_scale=2, cosine=False, recency_days=0, idf=1,
+            last_scale=10, spread="same", spread_scale=2, spread_from="asker", cosine=False, recency_days=0, idf=1,
             session_gap_seconds=0)
 STAN = dict(BASE, decay="exp", decay_scale=1, last_decay="same", spread="exp", cosine=True, idf=0)
 CHAIN = dict(steps=10, decay="div", decay_scale=10, norm=0, top_n=200, history=3, history_decay="exp",
@@ -124,6 +125,7 @@ CASES = [
     ("vsknn", vsknn, BASE, dict(decay="linear", decay_scale=1.5, idf=0.5, recency_days=2, spread="linear")),
     ("stan", vsknn, STAN, {}),
     ("stan", vsknn, STAN, dict(neighbors=5, recency_days=1.5, session_gap_seconds=GAP, spread_scale=0.7)),
+    ("stan", vsknn, STAN, dict(spread_from="neighbor", decay_scale=2)),
     ("markov", markov, CHAIN, {}),
     ("markov", markov, CHAIN, dict(steps=1, norm=1, history=1)),
     ("markov", markov, CHAIN, dict(steps=3, decay="linear", decay_scale=2.5, norm=0.5, top_n=4,
