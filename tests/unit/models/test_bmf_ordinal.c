@@ -41,8 +41,8 @@ static void chain_run(uint64_t seed, struct chain *out)
     bed_open(&b, 2, events, golden_levels());
     b.ctx->seed = seed;
     bed_fit(&b, "bmf",
-            "{\"likelihood\":\"ordinal\",\"factors\":2,\"samples\":1500,\"thin\":3,"
-            "\"burn_in\":300,\"noise\":0.5,\"implicit\":false,\"flipped\":false,"
+            "{\"likelihood\":\"ordinal\",\"factors\":2,\"samples\":600,\"thin\":3,"
+            "\"burn_in\":200,\"noise\":0.5,\"implicit\":false,\"flipped\":false,"
             "\"features\":false}");
     const struct bmf *s = b.fit.m->self;
     assert_int_equal(s->n_levels, LEVELS);

@@ -100,12 +100,30 @@ static void gamma_moments(void **state)
     }
 }
 
+/* By inversion: the share of the mass below a draw is what it was drawn with, in both tails too. */
+static void truncated(void **state)
+{
+    static const double ends[][2] = {{-HUGE_VAL, HUGE_VAL}, {-HUGE_VAL, -2}, {1.5, HUGE_VAL},
+                                     {-0.3, 0.4},           {-9, -8.5},      {30, 30.01}};
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        for (int j = 1; j < 50; j++) {
+            double u = j / 50.0, lo = ends[i][0], hi = ends[i][1], x = draw_truncated(u, lo, hi);
+            double sign = lo > 0 ? -1.0 : 1.0, from = lo > 0 ? -hi : lo, to = lo > 0 ? -lo : hi;
+            double below = kern_normal_cdf(sign * x) - kern_normal_cdf(from);
+            assert_true(x >= lo && x <= hi);
+            assert_true(fabs(below / (kern_normal_cdf(to) - kern_normal_cdf(from)) - u) < 1e-9);
+        }
+    assert_true(draw_truncated(0.5, 60, 61) == 60.0 && draw_truncated(0.5, -61, -60) == -60.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(normal_moments),
         cmocka_unit_test(cut_anywhere),
         cmocka_unit_test(gamma_moments),
+        cmocka_unit_test(truncated),
     };
     printf("seed %llu\n", (unsigned long long)test_seed);
     return cmocka_run_group_tests(tests, NULL, NULL);
