@@ -78,7 +78,8 @@ static void put_errors(struct eval_pass *p, int64_t row, const struct errors *su
 {
     for (int32_t i = 0; i < p->opt->n_metrics; i++) {
         int32_t id = p->opt->metrics[i].id;
-        if (id != METRIC_RMSE && id != METRIC_MAE && id != METRIC_LOGLOSS)
+        bool is_error = id == METRIC_RMSE || id == METRIC_MAE || id == METRIC_LOGLOSS;
+        if (!is_error || p->reason[i])
             continue;
         pass_num(p, SLICE_ALL, i)[row] = id == METRIC_RMSE  ? sum->squares
                                          : id == METRIC_MAE ? sum->absolutes

@@ -147,7 +147,8 @@ struct live_query {
  * score null: placed by popularity. reasons only with explain; their codes: because_of, model,
  * fallback_popular, pinned, promoted, explored, diverse. A user in an experiment: also
  * "experiment":{"name","arm"}, or {"name","arms":[…]} where lists are interleaved.
- * Fails: E_NOT_FOUND (model), E_ARG (k, limits), E_INPUT (filter, context). An unknown user is no error.
+ * Fails: E_NOT_FOUND (model), E_ARG (k, limits), E_INPUT (filter, context). An unknown user is no
+ * error.
  */
 akin_status live_recommend(struct live_slot *s, const struct live_query *q, struct buf *out,
                            akin_error *err);

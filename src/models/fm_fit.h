@@ -2,6 +2,7 @@
 #ifndef AKIN_MODELS_FM_FIT_H
 #define AKIN_MODELS_FM_FIT_H
 
+#include "core/rng.h"
 #include "models/fm.h"
 
 /* What a draw is for; with the feature or event the index of its stream. */
@@ -77,6 +78,8 @@ akin_status fm_read(struct fm_fit *f, akin_error *err);
 void fm_side_free(struct fm_fit *f, struct fm_side *s);
 /* fm_latent.c: residuals (and weights) from the parameters as they are; *loss = Σ weight·left². */
 akin_status fm_residuals(struct fm_fit *f, double *loss, akin_error *err);
+/* λ given the distance r > 0 of a target from x̂; E[1/λ] = tanh(r/2) / r. */
+double fm_draw_lambda(struct rng *rng, double r);
 /* fm_step.c: what a side's groups share, then its features. */
 akin_status fm_step(struct fm_fit *f, enum fm_side_of side, akin_error *err);
 

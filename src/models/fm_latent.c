@@ -56,8 +56,8 @@ static bool accept_left(double u, double lambda)
     return false;
 }
 
-/* λ given the distance r of the target: generalised inverse normal, thinned. */
-static double draw_lambda(struct rng *rng, double r)
+/* Generalised inverse normal, thinned. */
+double fm_draw_lambda(struct rng *rng, double r)
 {
     enum { TRIES = 1000 };
     double lambda = r;
@@ -82,7 +82,7 @@ static void draw_latent(struct fm_fit *f, int64_t e, double x)
     double side = 1 / (1 + kern_exp(is_positive ? -x : x)), tail = open_double(&rng) * side;
     double off = kern_log((1 - tail) / tail), r = fabs(off);
     f->left[e] = (float)(is_positive ? off : -off);
-    f->weight[e] = (float)(1 / draw_lambda(&rng, r > 1e-3 ? r : 1e-3));
+    f->weight[e] = (float)(1 / fm_draw_lambda(&rng, r > 1e-3 ? r : 1e-3));
 }
 
 static double said_of(const struct fm_fit *f, int64_t e)
