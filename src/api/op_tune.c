@@ -32,7 +32,6 @@ struct tune_params {
     const char *report;
     const char *numbers;
 };
-enum { TRIALS_DEFAULT = 40 };
 static const akin_param tune_rows[] = {
     PARAM_TEXT(struct tune_params, data, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
                "training data: dataset file or any SOURCE; the test stays out of it"),
@@ -78,8 +77,7 @@ static const akin_param tune_rows[] = {
     PARAM_END,
 };
 
-/* "90", "90s", "10m", "2h" → seconds. */
-static akin_status read_budget(const char *text, double *out, akin_error *err)
+akin_status op_tune_budget(const char *text, double *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     static const struct {
@@ -213,7 +211,7 @@ static akin_status tune_op_run(struct op_call *call, json_t **result, akin_error
     feedback = op_group_json(call, 1, err);
     if (!feedback)
         AKIN_TRY(AKIN_E_MEMORY);
-    AKIN_TRY(read_budget(p.budget, &opt.budget_seconds, err));
+    AKIN_TRY(op_tune_budget(p.budget, &opt.budget_seconds, err));
     AKIN_TRY(read_models(call, &p, models, &opt.n_models, &fixed, err));
     AKIN_TRY(log_path(call, &p, err));
     AKIN_TRY(op_open_dataset(call, 2, p.data, &ds, err));
@@ -225,7 +223,7 @@ static akin_status tune_op_run(struct op_call *call, json_t **result, akin_error
     opt.metrics = p.metric;
     opt.constraints = p.constraint;
     opt.search = (enum tune_search)p.search;
-    opt.trials = p.trials > 0 || p.budget ? p.trials : TRIALS_DEFAULT;
+    opt.trials = p.trials > 0 || p.budget ? p.trials : OP_TUNE_TRIALS;
     opt.parallel = p.parallel;
     opt.rungs = p.rungs;
     opt.eta = p.eta;
