@@ -65,10 +65,12 @@ static const akin_param tune_rows[] = {
         "(or ratio:0.1)"),
     PARAM_TEXT(struct tune_params, valid, NULL, 0,
                "held-out data to measure on instead; pairs that were trained on are refused"),
-    PARAM_TEXT(struct tune_params, output, NULL, AKIN_PARAM_REQUIRED,
+    PARAM_TEXT(struct tune_params, output, NULL, 0,
                "YAML to write for akin train --config; short: -o"),
-    PARAM_TEXT(struct tune_params, log, NULL, 0,
-               "file of trials, from which a search goes on; default: the output with .db behind"),
+    PARAM_TEXT(
+        struct tune_params, log, NULL, 0,
+        "file of trials, from which a search goes on; default: the output with .db behind, none "
+        "without output"),
     PARAM_BOOL(struct tune_params, replace_log, "false", 0,
                "start anew where the log is of another search"),
     PARAM_TEXT(struct tune_params, report, NULL, 0,
@@ -188,7 +190,7 @@ static akin_status log_path(struct op_call *call, struct tune_params *p, akin_er
 {
     akin_status status = AKIN_OK;
     char path[1024];
-    if (p->log)
+    if (p->log || !p->output)
         return AKIN_OK;
     if (snprintf(path, sizeof path, "%s.db", p->output) >= (int)sizeof path)
         AKIN_FAIL(AKIN_E_LIMIT, "tune: a path of more than %zu bytes", sizeof path - 1);
@@ -233,9 +235,10 @@ static akin_status tune_op_run(struct op_call *call, json_t **result, akin_error
     opt.log = p.log;
     opt.replace_log = p.replace_log != 0;
     AKIN_TRY(tune_run(call->ctx, ds, &opt, &out, err));
-    AKIN_TRY(write_best(call, &p, out, err));
-    if (json_object_set_new(out, "output", json_string(p.output)) != 0 ||
-        json_object_set_new(out, "log", json_string(p.log)) != 0 ||
+    if (p.output)
+        AKIN_TRY(write_best(call, &p, out, err));
+    if ((p.output && json_object_set_new(out, "output", json_string(p.output)) != 0) ||
+        (p.log && json_object_set_new(out, "log", json_string(p.log)) != 0) ||
         (p.report && json_object_set_new(out, "report", json_string(p.report)) != 0))
         AKIN_FAIL(AKIN_E_MEMORY, "tune: out of memory for the result");
     AKIN_TRY(write_report(call, &p, out, err));
