@@ -6,8 +6,9 @@ validation part, trial by trial over several seeds.
 
 The test part is split off first and not looked at, except with --test: once, at the end, a model with
 the defaults and one with what the first seed of tpe found. JSON on stdout: per set the metric of the
-defaults, and per searcher the mean over seeds of the best so far after 8, 16, … trials. Every seed
-has its own defaults, as the models' own draws follow it.
+defaults, and per searcher, as means over seeds: the best of all trials; the best so far after 8, 16, …
+trials, the defaults (which are the first) left out; the mean of the trials after the first generation,
+which both searchers share.
 """
 import argparse
 import json
@@ -37,12 +38,17 @@ def run(*arguments):
 
 
 def course(trials, metric):
-    """Best so far after each trial; a failed one adds nothing."""
+    """Best so far after each trial but the first, which is the defaults; a failed one adds nothing."""
     best, out = float("-inf"), []
-    for t in trials:
+    for t in trials[1:]:
         best = max(best, (t.get("metrics") or {}).get(metric, float("-inf")))
         out.append(best)
     return out
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
 
 
 def search(args, folder, name, train):
@@ -50,17 +56,22 @@ def search(args, folder, name, train):
     out = {"model": model, "metric": metric, "trials": args.trials, "seeds": args.seeds}
     marks = list(range(8, args.trials + 1, 8))
     for searcher in ("random", "tpe"):
-        courses = []
+        runs = []
         for seed in range(1, args.seeds + 1):
             yaml = f"{folder}/{name}.{searcher}.{seed}.yaml"
             result = json.loads(run(args.akin, "tune", train, "--model", model, *feedback, *more,
                                     "--metric", metric, "--search", searcher, "--trials",
                                     args.trials, "--seed", seed, "-o", yaml, "--json", "--quiet"))
-            courses.append(course(result["trials"], metric))
-        out[searcher] = {m: sum(c[m - 1] for c in courses) / len(courses) for m in marks}
-        out["defaults"] = sum(c[0] for c in courses) / len(courses)
-        print(f"{name} {searcher}: defaults {out['defaults']:.4f}, "
-              + ", ".join(f"{m}: {v:.4f}" for m, v in out[searcher].items()), file=sys.stderr)
+            runs.append(result["trials"])
+        values = [[t["metrics"][metric] for t in r if t["state"] == "done"] for r in runs]
+        out["defaults"] = mean(v[0] for v in values)
+        out[searcher] = {
+            "best": mean(max(v) for v in values),
+            "best_after": {m: mean(course(r, metric)[m - 2] for r in runs) for m in marks},
+            "mean_trial": mean(mean(v[8:]) for v in values),
+        }
+        print(name, searcher, json.dumps({"defaults": out["defaults"], **out[searcher]}),
+              file=sys.stderr)
     return out
 
 

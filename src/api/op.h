@@ -61,6 +61,11 @@ void op_drop_secrets(const char *op, json_t *params);
 akin_status op_model_spec(const json_t *spec, const char **type, const char **name, json_t **params,
                           akin_error *err);
 
+/* `tune`: settings where nothing else is said; a budget ("90", "90s", "10m", "2h", NULL = 0) as
+ * seconds. Fails: E_ARG. */
+enum { OP_TUNE_TRIALS = 40 };
+akin_status op_tune_budget(const char *text, double *out, akin_error *err);
+
 /* What an operation on a trained model names first. */
 #define OP_PARAM_MODEL_FILE(st)                                                                    \
     PARAM_TEXT(st, model, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL, "trained model file")

@@ -160,6 +160,36 @@ done:
     return status;
 }
 
+/* A search by its budget, or by as many trainings with the defaults of its first model. */
+static akin_status plan_tune(struct op_call *call, const struct stage *s,
+                             const struct prepare_cost *data, json_t *rows, struct totals *totals,
+                             akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct model_class *cls;
+    const json_t *model = json_object_get(s->params, "model");
+    const char *name = json_string_value(json_is_array(model) ? json_array_get(model, 0) : model);
+    struct feedback_params rule;
+    struct train_cost cost;
+    const struct train_shape shape = {data->n_rows, data->n_users, data->n_items};
+    double seconds, cores = par_workers(call->ctx);
+    int64_t trials = json_int(s->params, "trials", 0);
+    AKIN_TRY(op_tune_budget(json_text(s->params, "budget", NULL), &seconds, err));
+    cls = model_class_at(0); /* of auto: where it begins */
+    if (name && strcmp(name, "auto") != 0)
+        AKIN_TRY(model_class_get(name, &cls, err));
+    AKIN_TRY(read_feedback(call, s->params, &rule, err));
+    AKIN_TRY(train_predict(call->ctx, cls, json_object_get(s->params, "set"), &rule, &shape, &cost,
+                           err));
+    if (!(seconds > 0))
+        seconds = cost.core_seconds * (double)(trials > 0 ? trials : OP_TUNE_TRIALS);
+    add_row(rows, totals, "tune", s->name,
+            PROGRAM_BYTES + 2 * (double)data->dataset_bytes + cores * cost.bytes, seconds / cores,
+            0);
+done:
+    return status;
+}
+
 static akin_status plan_config(struct op_call *call, const char *path, json_t *rows,
                                struct totals *totals, akin_error *err)
 {
@@ -179,6 +209,8 @@ static akin_status plan_config(struct op_call *call, const char *path, json_t *r
                     (double)data.dataset_bytes);
         } else if (strcmp(s->stage, "train") == 0) {
             AKIN_TRY(plan_train(call, s, &data, &serve, rows, totals, err));
+        } else if (strcmp(s->stage, "tune") == 0) {
+            AKIN_TRY(plan_tune(call, s, &data, rows, totals, err));
         } else if (strcmp(s->stage, "split") == 0) {
             add_row(rows, totals, s->stage, s->name, 2.2 * (double)data.dataset_bytes,
                     (double)data.n_rows * 1e-7, (double)data.dataset_bytes);

@@ -32,7 +32,6 @@ struct tune_params {
     const char *report;
     const char *numbers;
 };
-enum { TRIALS_DEFAULT = 40 };
 static const akin_param tune_rows[] = {
     PARAM_TEXT(struct tune_params, data, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
                "training data: dataset file or any SOURCE; the test stays out of it"),
@@ -66,10 +65,12 @@ static const akin_param tune_rows[] = {
         "(or ratio:0.1)"),
     PARAM_TEXT(struct tune_params, valid, NULL, 0,
                "held-out data to measure on instead; pairs that were trained on are refused"),
-    PARAM_TEXT(struct tune_params, output, NULL, AKIN_PARAM_REQUIRED,
+    PARAM_TEXT(struct tune_params, output, NULL, 0,
                "YAML to write for akin train --config; short: -o"),
-    PARAM_TEXT(struct tune_params, log, NULL, 0,
-               "file of trials, from which a search goes on; default: the output with .db behind"),
+    PARAM_TEXT(
+        struct tune_params, log, NULL, 0,
+        "file of trials, from which a search goes on; default: the output with .db behind, none "
+        "without output"),
     PARAM_BOOL(struct tune_params, replace_log, "false", 0,
                "start anew where the log is of another search"),
     PARAM_TEXT(struct tune_params, report, NULL, 0,
@@ -78,8 +79,7 @@ static const akin_param tune_rows[] = {
     PARAM_END,
 };
 
-/* "90", "90s", "10m", "2h" → seconds. */
-static akin_status read_budget(const char *text, double *out, akin_error *err)
+akin_status op_tune_budget(const char *text, double *out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     static const struct {
@@ -190,7 +190,7 @@ static akin_status log_path(struct op_call *call, struct tune_params *p, akin_er
 {
     akin_status status = AKIN_OK;
     char path[1024];
-    if (p->log)
+    if (p->log || !p->output)
         return AKIN_OK;
     if (snprintf(path, sizeof path, "%s.db", p->output) >= (int)sizeof path)
         AKIN_FAIL(AKIN_E_LIMIT, "tune: a path of more than %zu bytes", sizeof path - 1);
@@ -213,7 +213,7 @@ static akin_status tune_op_run(struct op_call *call, json_t **result, akin_error
     feedback = op_group_json(call, 1, err);
     if (!feedback)
         AKIN_TRY(AKIN_E_MEMORY);
-    AKIN_TRY(read_budget(p.budget, &opt.budget_seconds, err));
+    AKIN_TRY(op_tune_budget(p.budget, &opt.budget_seconds, err));
     AKIN_TRY(read_models(call, &p, models, &opt.n_models, &fixed, err));
     AKIN_TRY(log_path(call, &p, err));
     AKIN_TRY(op_open_dataset(call, 2, p.data, &ds, err));
@@ -225,7 +225,7 @@ static akin_status tune_op_run(struct op_call *call, json_t **result, akin_error
     opt.metrics = p.metric;
     opt.constraints = p.constraint;
     opt.search = (enum tune_search)p.search;
-    opt.trials = p.trials > 0 || p.budget ? p.trials : TRIALS_DEFAULT;
+    opt.trials = p.trials > 0 || p.budget ? p.trials : OP_TUNE_TRIALS;
     opt.parallel = p.parallel;
     opt.rungs = p.rungs;
     opt.eta = p.eta;
@@ -235,9 +235,10 @@ static akin_status tune_op_run(struct op_call *call, json_t **result, akin_error
     opt.log = p.log;
     opt.replace_log = p.replace_log != 0;
     AKIN_TRY(tune_run(call->ctx, ds, &opt, &out, err));
-    AKIN_TRY(write_best(call, &p, out, err));
-    if (json_object_set_new(out, "output", json_string(p.output)) != 0 ||
-        json_object_set_new(out, "log", json_string(p.log)) != 0 ||
+    if (p.output)
+        AKIN_TRY(write_best(call, &p, out, err));
+    if ((p.output && json_object_set_new(out, "output", json_string(p.output)) != 0) ||
+        (p.log && json_object_set_new(out, "log", json_string(p.log)) != 0) ||
         (p.report && json_object_set_new(out, "report", json_string(p.report)) != 0))
         AKIN_FAIL(AKIN_E_MEMORY, "tune: out of memory for the result");
     AKIN_TRY(write_report(call, &p, out, err));

@@ -439,24 +439,12 @@ void render_result(FILE *out, const char *op, const json_t *result)
         const char *op;
         void (*render)(FILE *out, const json_t *result);
     } table[] = {
-        {"prepare", render_prepare},
-        {"evaluate", render_evaluate},
-        {"tune", render_tune},
-        {"models", render_models},
-        {"params", render_params},
-        {"similar", render_similar},
-        {"segment", render_segment},
-        {"run", render_run},
-        {"demo", render_demo},
-        {"doctor", render_doctor},
-        {"inspect", render_inspect},
-        {"plan", render_plan},
-        {"report", render_report},
-        {"keys", render_keys},
-        {"store", render_store},
-        {"recommend", render_recommend},
-        {"itemsets", render_itemsets},
-        {"rules", render_rules},
+        {"prepare", render_prepare},     {"evaluate", render_evaluate}, {"tune", render_tune},
+        {"models", render_models},       {"params", render_params},     {"similar", render_similar},
+        {"segment", render_segment},     {"run", render_run},           {"demo", render_demo},
+        {"doctor", render_doctor},       {"inspect", render_inspect},   {"plan", render_plan},
+        {"report", render_report},       {"keys", render_keys},         {"store", render_store},
+        {"recommend", render_recommend}, {"itemsets", render_itemsets}, {"rules", render_rules},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(table[i].op, op) == 0) {

@@ -56,8 +56,8 @@ void render_tune(FILE *out, const json_t *r)
     fprintf(out, "with\n");
     print_values(out, json_object_get(best, "params"));
     print_importance(out, r, text_of(best, "model"));
-    fprintf(out, "wrote %s (akin train --config takes it)", text_of(r, "output"));
+    if (*text_of(r, "output"))
+        fprintf(out, "wrote %s (akin train --config takes it)\n", text_of(r, "output"));
     if (*text_of(r, "report"))
-        fprintf(out, ", %s", text_of(r, "report"));
-    fprintf(out, "\n");
+        fprintf(out, "wrote %s\n", text_of(r, "report"));
 }

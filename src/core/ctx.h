@@ -18,7 +18,7 @@ struct akin_ctx {
     uint64_t seed;
     atomic_int cancelled;
     const akin_ctx *parent; /* of a fork: its cancel counts here too; or NULL */
-    atomic_int reloads; /* how often akin_reload was called */
+    atomic_int reloads;     /* how often akin_reload was called */
     akin_log_fn log_fn;
     void *log_arg;
     akin_progress_fn progress_fn;

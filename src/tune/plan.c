@@ -291,14 +291,17 @@ static const struct tune_trial *best_of_family(const struct tune_study *s, int32
 static int32_t worst_family(const struct tune_study *s)
 {
     const struct tune_trial *worst = NULL;
+    int32_t family = 0;
     for (int32_t f = 0; f < s->n_families; f++) {
         const struct tune_trial *best = best_of_family(s, f);
         if (s->families[f].is_alive && !best)
             return f;
-        if (s->families[f].is_alive && (!worst || trial_is_better(s, worst, best)))
-            worst = best;
+        if (!s->families[f].is_alive || (worst && !trial_is_better(s, worst, best)))
+            continue;
+        worst = best;
+        family = f;
     }
-    return worst->family;
+    return family;
 }
 
 /* The better half goes on. */

@@ -89,7 +89,9 @@ class Pipeline(Case):
         self.write("t.yaml", text.replace("trials: 5", "trails: 5"))
         _, err = self.akin("run", config, env=self.env, status=2)
         self.assertIn("did you mean 'trials'", err)
-        self.json("plan", self.write("t.yaml", text), env=self.env)
+        planned = self.json("plan", self.write("t.yaml", text), env=self.env)
+        self.assertEqual([s["name"] for s in planned["stages"] if s["stage"] == "tune"],
+                         ["best", "any"])
 
     def test_stage_stops_there(self):
         some, _ = self.states("--stage", "split")

@@ -103,6 +103,10 @@ class Tune(Case):
         self.assertIn("sample differs", err)
         self.akin(*self.args("--sample", "0.5", "--replace-log", trials=2))
         self.akin("tune", self.source, "-o", self.best, status=2)
+        before = sorted(self.dir.iterdir())
+        out, _ = self.akin("tune", self.source, "--model", "itemknn", "--trials", 2)
+        self.assertIn("best: itemknn", out)
+        self.assertEqual(sorted(self.dir.iterdir()), before)
 
     def test_budget_and_auto_end(self):
         r = self.json("tune", self.source, "--model", "popular", "--model", "itemknn", "--model",

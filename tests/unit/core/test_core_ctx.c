@@ -96,6 +96,37 @@ static void test_stage(void **state)
     assert_true(heard.last.eta_seconds < 0);
 }
 
+/* A fork is cancelled with its parent, not the other way round; memory and call-backs are its own.
+ */
+static void test_fork(void **state)
+{
+    akin_ctx *ctx = *state, *fork = NULL, *grand = NULL;
+    akin_error err;
+    struct heard heard = {0};
+    akin_ctx_on_log(ctx, on_log, &heard);
+    assert_int_equal(ctx_fork(ctx, 1, 1 << 20, &fork, &err), AKIN_OK);
+    assert_int_equal(ctx_fork(fork, 1, 0, &grand, &err), AKIN_OK);
+    assert_true(fork->seed == ctx->seed && fork->kern == ctx->kern);
+    int64_t used = mem_used(ctx->mem);
+    void *p = mem_alloc(fork, 1 << 18, 1, &err);
+    assert_non_null(p);
+    assert_true(mem_used(ctx->mem) == used);
+    assert_null(mem_alloc(fork, 1 << 20, 1, &err));
+    log_write(fork, AKIN_LOG_INFO, "nobody listens");
+    assert_int_equal(heard.n, 0);
+    akin_cancel(fork);
+    assert_false(ctx_cancelled(ctx));
+    assert_true(ctx_cancelled(grand));
+    akin_cancel_clear(fork);
+    akin_cancel(ctx);
+    assert_int_equal(ctx_check(grand, &err), AKIN_E_CANCELLED);
+    akin_cancel_clear(ctx);
+    assert_false(ctx_cancelled(grand));
+    mem_free(fork, p);
+    ctx_free(grand);
+    ctx_free(fork);
+}
+
 static int sink(void *arg, const void *bytes, size_t size)
 {
     (void)arg;
@@ -120,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_log, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_cancel, test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_fork, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_stage, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_setup_fields, test_setup, test_teardown),
     };
