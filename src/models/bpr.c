@@ -10,13 +10,14 @@
  * doi:10.1145/2484028.2484126), drawn with a share of (users of j)^negative_exponent (Rendle,
  * Freudenthaler 2014, doi:10.1145/2556195.2556248, on negatives by popularity). See bpr_fit.c.
  *
- * Fold-in: the loss of one user on frozen items is convex; a fixed number of passes over the
- * asker's positives from zero, with negatives drawn by (item, pass) alone, so that equal histories
- * give equal rows; one candidate each, which serves strangers better than several (docs). Reasons:
- * the row is a sum over those steps, each of one positive.
+ * Fold-in: the same for one row on frozen items: a fixed number of passes over the asker's
+ * positives from zero, in steps that fade to nothing, with candidates drawn by (item, pass) alone,
+ * so that equal histories give equal rows. Reasons: the row is a sum over those steps, each of one
+ * positive.
  *
  * Cost: an epoch n steps of 12·factors flops, candidates·(2·factors flops and a draw) and dealing;
- * fold-in passes·items steps. Not here: weights of positives, biases (a factor learns them).
+ * fold-in as many steps as passes·items. Not here: weights of positives, biases (a factor learns
+ * them).
  */
 #include "models/bpr.h"
 #include "core/par.h"
@@ -56,6 +57,24 @@ static const akin_param bpr_rows[] = {
               "stripes of users and of items; as many threads can work; 0 = by the positives"),
 };
 
+int32_t bpr_hardest(const struct factors *f, const float *p, const struct negatives *from,
+                    const int32_t *candidate, int64_t n)
+{
+    float score[BPR_CANDIDATES_MAX];
+    for (int64_t c = 0; c < n; c++)
+        score[c] = f->ctx->kern->dot(p, f->items + candidate[c] * f->k, f->k);
+    for (int64_t left = n; left > 0; left--) {
+        int64_t best = 0;
+        for (int64_t c = 1; c < n; c++)
+            if (score[c] > score[best])
+                best = c;
+        if (!negatives_has(from, candidate[best]))
+            return candidate[best];
+        score[best] = -INFINITY;
+    }
+    return -1;
+}
+
 /* ---- The asker ----------------------------------------------------------------------------- */
 
 /* A walk of fold-in; of a target also what each positive adds to its score. */
@@ -89,14 +108,16 @@ static akin_status bpr_walk(const struct bpr *s, struct walk *w, akin_error *err
     akin_status status = AKIN_OK;
     const struct kern *kern = s->f.ctx->kern;
     int64_t k = s->f.k, polled = 0;
-    float lr = (float)s->params->learning_rate;
-    float keep = (float)(1.0 - s->params->learning_rate * s->params->reg);
     const struct negatives from = {s->pool, s->n_pool, w->item, w->n};
     double kept = 1.0; /* of a step at the start: add is in units of it */
-    for (int pass = 0; pass < PASSES; pass++)
+    for (int pass = 0; pass < PASSES; pass++) {
+        double rate = s->params->learning_rate * (PASSES - pass) / PASSES;
+        float lr = (float)rate, keep = (float)(1.0 - rate * s->params->reg);
         for (int32_t j = 0; j < w->n; j++) {
-            uint64_t bits = rng_u64(0, RNG_NEGATIVE, (uint64_t)w->item[j], (uint64_t)pass);
-            int32_t other = negatives_draw(&from, bits);
+            int32_t candidate[BPR_CANDIDATES_MAX];
+            int64_t n = bpr_candidates(s);
+            negatives_picks(&from, 0, (uint64_t)w->item[j], (uint64_t)pass, n, candidate);
+            int32_t other = bpr_hardest(&s->f, w->p, &from, candidate, n);
             if (++polled % POLL_STEPS == 0)
                 AKIN_TRY(ctx_check(s->f.ctx, err));
             if (other < 0)
@@ -110,6 +131,7 @@ static akin_status bpr_walk(const struct bpr *s, struct walk *w, akin_error *err
             if (w->target)
                 walk_note(s, w, j, other, a, keep, &kept);
         }
+    }
     for (int32_t j = 0; w->target && j < w->n; j++)
         w->add[j] *= kept;
 done:

@@ -48,7 +48,7 @@ done:
 static akin_status candidates_alloc(struct bpr_fit *fit, int64_t n_samples, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int64_t each = fit->s->params->candidates;
+    int64_t each = bpr_candidates(fit->s);
     if (each > 1)
         MEM_NEW(fit->s->f.ctx, fit->candidate, n_samples * each);
 done:
@@ -75,26 +75,13 @@ static akin_status bpr_dealt(void *arg, akin_error *err)
     return fit->weight ? par_for(fit->s->f.ctx, fit->sgd.grid->n, slots_block, fit, err) : AKIN_OK;
 }
 
-/* n > 1 candidates of a positive; some may be the user's own. They are looked up only where they
- * score highest: a search for each would cost as much as its score. */
-static void draw_candidates(const struct negatives *from, uint64_t seed, uint64_t index,
-                            uint64_t counter, int64_t n, int32_t *out)
-{
-    uint64_t bits[2], each = (uint64_t)(n + 3) / 4;
-    for (int64_t c = 0; c < n; c++) {
-        if (c % 4 == 0)
-            rng_two(seed, RNG_NEGATIVE, index, counter * each + (uint64_t)c / 4, bits);
-        out[c] = negatives_pick(from, bits[c / 2 % 2] >> 32 * (c % 2));
-    }
-}
-
 /* The candidates of a positive; of one alone it is seen here, where the items of its user are at
  * hand, that it is not among them. */
 static void bpr_fill(void *arg, struct grid_entry *entry, struct kern_sample *sample)
 {
     const struct bpr_fit *fit = arg;
     const struct grid *g = fit->sgd.grid;
-    int64_t each = fit->slot ? BPR_SLOTS : 1, b = entry->stripe, n = fit->s->params->candidates;
+    int64_t each = fit->slot ? BPR_SLOTS : 1, b = entry->stripe, n = bpr_candidates(fit->s);
     uint64_t epoch = (uint64_t)fit->sgd.epoch, at = (uint64_t)entry->at;
     const struct negatives from = {.slot =
                                        (fit->slot ? fit->slot : g->item) + each * g->item_ptr[b],
@@ -103,7 +90,7 @@ static void bpr_fill(void *arg, struct grid_entry *entry, struct kern_sample *sa
                                    .n_own = entry->n_own};
     sample->u.other = -1;
     if (n > 1) {
-        draw_candidates(&from, fit->seed, epoch, at, n, fit->candidate + n * (sample - g->sample));
+        negatives_picks(&from, fit->seed, epoch, at, n, fit->candidate + n * (sample - g->sample));
         return;
     }
     if (entry->is_first || at % 2 == 0)
@@ -112,26 +99,6 @@ static void bpr_fill(void *arg, struct grid_entry *entry, struct kern_sample *sa
 }
 
 /* ---- Steps --------------------------------------------------------------------------------- */
-
-/* The candidate (n) that scores highest for the row p and is not the user's own, the first of
- * equals; -1 = there is none. */
-static int32_t hardest(const struct factors *f, const float *p, const struct negatives *from,
-                       const int32_t *candidate, int64_t n)
-{
-    float score[BPR_CANDIDATES_MAX];
-    for (int64_t c = 0; c < n; c++)
-        score[c] = f->ctx->kern->dot(p, f->items + candidate[c] * f->k, f->k);
-    for (int64_t left = n; left > 0; left--) {
-        int64_t best = 0;
-        for (int64_t c = 1; c < n; c++)
-            if (score[c] > score[best])
-                best = c;
-        if (!negatives_has(from, candidate[best]))
-            return candidate[best];
-        score[best] = -INFINITY;
-    }
-    return -1;
-}
 
 /* Of the samples those that have a negative. */
 static double with_negatives(const struct bpr_fit *fit, const struct kern_sample *sample, int64_t n)
@@ -154,7 +121,7 @@ static double bpr_steps(void *arg, const struct kern_sample *sample, int64_t n)
     const struct factors *f = &fit->s->f;
     const struct grid *g = fit->sgd.grid;
     const struct csr *m = g->by_user;
-    int64_t each = fit->s->params->candidates;
+    int64_t each = bpr_candidates(fit->s);
     double loss = 0.0;
     if (!fit->candidate)
         return with_negatives(fit, sample, n);
@@ -165,8 +132,8 @@ static double bpr_steps(void *arg, const struct kern_sample *sample, int64_t n)
             struct kern_sample x = sample[lo + r];
             const struct negatives from = {.own = m->col + m->ptr[x.p],
                                            .n_own = m->ptr[x.p + 1] - m->ptr[x.p]};
-            x.u.other = hardest(f, f->users + x.p * f->k, &from,
-                                fit->candidate + each * (sample + lo + r - g->sample), each);
+            x.u.other = bpr_hardest(f, f->users + x.p * f->k, &from,
+                                    fit->candidate + each * (sample + lo + r - g->sample), each);
             group[r] = x;
         }
         loss += with_negatives(fit, group, n_group);

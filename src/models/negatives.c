@@ -5,6 +5,8 @@
  */
 #include "models/negatives.h"
 
+#include "core/rng.h"
+
 void negatives_slots(const int32_t *item, int64_t n, const double *weight, double offset,
                      int64_t n_slots, int32_t *slot)
 {
@@ -31,6 +33,17 @@ bool negatives_has(const struct negatives *from, int32_t item)
         n -= half;
     }
     return *own == item;
+}
+
+void negatives_picks(const struct negatives *from, uint64_t seed, uint64_t index, uint64_t counter,
+                     int64_t n, int32_t *out)
+{
+    uint64_t bits[2], each = (uint64_t)(n + 3) / 4;
+    for (int64_t c = 0; c < n; c++) {
+        if (c % 4 == 0)
+            rng_two(seed, RNG_NEGATIVE, index, counter * each + (uint64_t)c / 4, bits);
+        out[c] = negatives_pick(from, bits[c / 2 % 2] >> 32 * (c % 2));
+    }
 }
 
 int32_t negatives_draw(const struct negatives *from, uint64_t bits)

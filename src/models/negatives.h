@@ -29,6 +29,9 @@ static inline int32_t negatives_pick(const struct negatives *from, uint64_t bits
 {
     return from->slot[(bits & UINT32_MAX) * (uint64_t)from->n >> 32];
 }
+/* n items (out), four a counter; some may be the user's own. */
+void negatives_picks(const struct negatives *from, uint64_t seed, uint64_t index, uint64_t counter,
+                     int64_t n, int32_t *out);
 /* An item that is not, by 64 random bits, which are two draws; -1 = both are the user's own. */
 int32_t negatives_draw(const struct negatives *from, uint64_t bits);
 
