@@ -176,7 +176,7 @@ def linear(o):
     shop, local = f"{o.data}/shop", {"solver": "local"}
     yield {
         "name": "ease-local-synth",
-        "what": "ease by neighbourhoods, 150,000 items, 4 M events; the peer finds neighbours only",
+        "what": "ease by neighbourhoods, 133,074 items, 4 M events; the peer finds neighbours only",
         "unit": "s",
         "needs": [f"{shop}/shop.akin"],
         "contenders": [

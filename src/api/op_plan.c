@@ -120,7 +120,8 @@ static int64_t positive_items(struct op_call *call, const struct prepare_cost *d
         seen += n;
         left += n * (1 - pow(1 - share, rows));
     }
-    return seen > 0 ? (int64_t)((double)data->n_items * left / seen) : data->n_items;
+    double n = (double)data->n_items; /* those that no sample saw have hardly more than one row */
+    return (int64_t)(seen > n ? n * left / seen : left + (n - seen) * share);
 }
 
 static akin_status plan_train(struct op_call *call, const struct stage *s,
