@@ -31,8 +31,8 @@ RETAILROCKET = ["--train", "{data}/sessions/retailrocket_train.txt", "--test",
                 "{data}/sessions/retailrocket_test.txt", "--format", "sessions",
                 "--exclude-seen=false"]
 RANKING = "popular together itemknn ials userknn p3alpha rp3beta slim ease puresvd gfcf turbocf " \
-          "bspm bpr rules content markov vsknn stan"
-RATING = "slopeone als svd svdpp nmf bmf"
+          "bspm bpr rules content markov vsknn stan vae sdae"
+RATING = "slopeone als svd svdpp nmf bmf fm"
 CASES = [
     ("ml-latest-small", ML, RANKING, "ndcg@10,recall@20,coverage@20"),
     ("ml-latest-small ratings", RATINGS, RATING, "rmse,mae"),
