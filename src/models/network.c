@@ -187,8 +187,12 @@ akin_status network_load(struct model *m, const struct network_plan *plan, struc
     akin_status status = AKIN_OK;
     struct network *s = m->self;
     const float *weights;
+    akin_error inner = {0};
     s->is_binary = plan->train.is_binary;
-    AKIN_TRY(shape(m->ctx, m->cls->name, plan, m->items.n, &s->net, err));
+    status = shape(m->ctx, m->cls->name, plan, m->items.n, &s->net, &inner);
+    if (status != AKIN_OK)
+        AKIN_FAIL(status == AKIN_E_ARG ? AKIN_E_FORMAT : status, "%s: %s", container_path(c),
+                  inner.message);
     AKIN_TRY(model_load_floats(m->ctx, c, "m.weights", s->net.n_weights, &weights, err));
     net_map(&s->net, weights);
 done:
