@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = os.environ.get("AKIN_PROGRAM", "build/akin")
 DATA = os.environ.get("AKIN_DATA", "")
 
-# set, arguments of evaluate, models, metrics
+# set, arguments of evaluate, models (and what is set, for time), metrics
 FILMS = ["--train", "{data}/ml-latest-small/ratings.csv", "--items",
          "{data}/ml-latest-small/movies.csv"]
 ML = [*FILMS, "--split", "leave-last:5", "--positive", "value >= 4"]
@@ -31,7 +31,7 @@ RETAILROCKET = ["--train", "{data}/sessions/retailrocket_train.txt", "--test",
                 "{data}/sessions/retailrocket_test.txt", "--format", "sessions",
                 "--exclude-seen=false"]
 RANKING = "popular together itemknn ials userknn p3alpha rp3beta slim ease puresvd gfcf turbocf " \
-          "bspm bpr rules content markov vsknn stan vae sdae"
+          "bspm bpr rules content markov vsknn stan vae:epochs=10 sdae:epochs=10"
 RATING = "slopeone als svd svdpp nmf bmf fm"
 CASES = [
     ("ml-latest-small", ML, RANKING, "ndcg@10,recall@20,coverage@20"),
@@ -51,7 +51,10 @@ def measure():
         command = [PROGRAM, "evaluate", *[a.format(data=DATA) for a in args], "--metrics", metrics,
                    "--bootstrap", "0", "--json", "--quiet"]
         for model in models.split():
+            model, *settings = model.split(":")
             command += ["--model", model]
+            for setting in settings:
+                command += ["--set", setting]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"quality: {name}: {done.stderr}")

@@ -38,7 +38,11 @@ struct bed {
 static int32_t number_of(const struct ids *ids, int32_t at)
 {
     int32_t size;
-    return (int32_t)strtol(ids_get(ids, at, &size) + 1, NULL, 10);
+    const char *id = ids_get(ids, at, &size); /* no byte ends it */
+    int32_t out = 0;
+    for (int32_t i = 1; i < size; i++)
+        out = 10 * out + id[i] - '0';
+    return out;
 }
 
 static int device_of_event(int32_t user, int32_t item)
