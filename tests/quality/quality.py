@@ -31,8 +31,8 @@ RETAILROCKET = ["--train", "{data}/sessions/retailrocket_train.txt", "--test",
                 "{data}/sessions/retailrocket_test.txt", "--format", "sessions",
                 "--exclude-seen=false"]
 RANKING = "popular together itemknn ials userknn p3alpha rp3beta slim ease puresvd gfcf turbocf " \
-          "bspm bpr rules content markov vsknn stan vae:epochs=10 sdae:epochs=10"
-RATING = "slopeone als svd svdpp nmf bmf fm"
+          "bspm bpr rules content markov vsknn stan vae:epochs=3 sdae:epochs=3"
+RATING = "slopeone als svd svdpp nmf bmf fm:samples=4:burn_in=4"
 CASES = [
     ("ml-latest-small", ML, RANKING, "ndcg@10,recall@20,coverage@20"),
     ("ml-latest-small ratings", RATINGS, RATING, "rmse,mae"),
