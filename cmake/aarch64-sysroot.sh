@@ -55,13 +55,13 @@ apt-get -q update >"$work/log" 2>&1 &&
     no "apt says: $(grep -m 1 '^E: ' "$work/log")"
 
 for deb in "$work"/apt/archives/*.deb; do
-    dpkg-deb -x "$deb" "$work/root"
+    dpkg-deb -x "$deb" "$work/arm64"
 done
 # Links must not lead out of the sysroot.
-find "$work/root" -lname '/*' | while read -r link; do
-    ln -snf "$(realpath -m -s --relative-to="${link%/*}" "$work/root$(readlink "$link")")" "$link"
+find "$work/arm64" -lname '/*' | while read -r link; do
+    ln -snf "$(realpath -m -s --relative-to="${link%/*}" "$work/arm64$(readlink "$link")")" "$link"
 done
-rm -rf "$work/root/usr/share/doc" "$work/root/usr/share/man" "$work/root/usr/share/locale"
-printf '%s\n' "$packages" >"$work/root/akin-packages"
+rm -rf "$work/arm64/usr/share/doc" "$work/arm64/usr/share/man" "$work/arm64/usr/share/locale"
+printf '%s\n' "$packages" >"$work/arm64/akin-packages"
 rm -rf "$dir"
-mv "$work/root" "$dir"
+mv "$work/arm64" "$dir"
