@@ -259,6 +259,23 @@ static akin_status read_value(const struct reader *r, const json_t *value, void 
                      r->owner, r->row->name, (int)r->row->type);
 }
 
+/* Defaults of numbers need no JSON between text and field. False: to be read as any other. */
+static bool default_number(const akin_param *row, void *field)
+{
+    const char *text = row->default_text;
+    int64_t number = 0;
+    double real = 0;
+    bool is_real = row->type == AKIN_PARAM_REAL;
+    if (!(is_real ? text_to_double(text, strlen(text), &real)
+                  : row->type == AKIN_PARAM_INT && text_to_int(text, strlen(text), &number)))
+        return false;
+    real = is_real ? real : (double)number;
+    if (!(real >= row->lo && real <= row->hi))
+        return false;
+    memcpy(field, is_real ? (const void *)&real : (const void *)&number, sizeof number);
+    return true;
+}
+
 /* A row's value: the one given, else its default as a user would type it. */
 static akin_status read_row(const struct reader *r, const json_t *object, void *field)
 {
@@ -269,9 +286,9 @@ static akin_status read_row(const struct reader *r, const json_t *object, void *
     if (row->flags & AKIN_PARAM_REQUIRED)
         return error_set(r->err, AKIN_E_ARG, __FILE__, __LINE__, "%s: %s is missing (%.120s)",
                          r->owner, row->name, row->help ? row->help : "it is required");
-    if (!row->default_text)
+    if (!row->default_text || default_number(row, field))
         return AKIN_OK;
-    json_t *text = json_string(row->default_text);
+    json_t *text = json_string_nocheck(row->default_text); /* ours: UTF-8 */
     if (!text)
         return error_set(r->err, AKIN_E_MEMORY, __FILE__, __LINE__,
                          "out of memory: the default of %s", row->name);

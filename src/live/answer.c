@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-enum { CACHE_SECONDS = 60 }; /* how long time may stand still for decay and windows */
-
 /* ---- Who answers ---- */
 
 akin_status query_k(const struct live *l, const struct live_query *q, int32_t *k, akin_error *err)
@@ -82,11 +80,18 @@ static bool is_cacheable(const struct live *l, const struct live_query *q)
            q->n_items == 0 && !q->context;
 }
 
-static struct cache_key key_of(struct live *l, const struct answer *a)
+/*
+ * Two keys: of a list that holds for the day, and of one that holds for the minute (fallback by
+ * popularity, models that go by the clock). Which it is, only the finished answer says.
+ */
+enum { KEY_DAY, KEY_MINUTE, KEYS };
+
+static void keys_of(struct live *l, const struct answer *a, struct cache_key keys[KEYS])
 {
+    static const int64_t seconds[KEYS] = {86400, 60};
     const struct live_query *q = a->q;
     struct {
-        int64_t generation, other, version, catalog, k, minute, flags;
+        int64_t generation, other, version, catalog, k, flags;
         uint64_t experiment;
         struct rule_params rules;
     } fixed;
@@ -98,17 +103,28 @@ static struct cache_key key_of(struct live *l, const struct answer *a)
     fixed.version = a->asker.version;
     fixed.catalog = catalog_version(l->catalog);
     fixed.k = a->k;
-    fixed.minute = live_time(l) / CACHE_SECONDS;
     fixed.flags = q->explain + 2 * q->include_seen;
     fixed.rules = *a->rules;
     fixed.rules.category = NULL;
-    uint64_t seed = hash_bytes(&fixed, sizeof fixed, 1);
-    seed = hash_bytes(q->user_id, strlen(q->user_id), seed);
-    if (a->rules->category)
-        seed = hash_bytes(a->rules->category, strlen(a->rules->category), seed);
-    const char *filter = q->filter ? q->filter : "";
-    return (struct cache_key){hash_bytes(filter, strlen(filter), seed),
-                              hash_bytes(filter, strlen(filter), ~seed)};
+    const char *const texts[] = {q->user_id, a->rules->category ? a->rules->category : "",
+                                 q->filter ? q->filter : ""};
+    uint64_t half[2];
+    for (int h = 0; h < 2; h++) {
+        half[h] = hash_bytes(&fixed, sizeof fixed, (uint64_t)h);
+        for (int t = 0; t < 3; t++) /* with the NUL: where one ends is part of it */
+            half[h] = hash_bytes(texts[t], strlen(texts[t]) + 1, half[h]);
+    }
+    for (int i = 0; i < KEYS; i++) {
+        const int64_t time[2] = {seconds[i], live_time(l) / seconds[i]};
+        keys[i] = (struct cache_key){hash_bytes(time, sizeof time, half[0]),
+                                     hash_bytes(time, sizeof time, half[1])};
+    }
+}
+
+static int key_for(const struct answer *a)
+{
+    unsigned flags = a->g->scorer.flags | (a->other ? a->other->scorer.flags : 0U);
+    return a->is_fallback || (flags & SCORER_TIMED) ? KEY_MINUTE : KEY_DAY;
 }
 
 static void answer_keep(const struct answer *a, struct cache_key key, struct buf *out, int64_t at)
@@ -162,7 +178,7 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     struct live *l = s->l;
     struct answer a = {.s = s, .q = q, .given = given, .rules = q->rules ? q->rules : &l->p.rules};
     int64_t start = clock_ns(), at = out->size;
-    struct cache_key key = {0};
+    struct cache_key keys[KEYS];
     bool is_kept = is_cacheable(l, q);
     slot_begin(s);
     AKIN_TRY(query_k(l, q, &a.k, err));
@@ -170,7 +186,8 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     l->n_answers++;
     if (is_kept) {
         a.asker.version = people_state(&l->people, q->user_id, strlen(q->user_id)).version;
-        if (cache_get(l->cache, key_of(l, &a), out)) {
+        keys_of(l, &a, keys);
+        if (cache_get(l->cache, keys, KEYS, out)) {
             if (a.other)
                 interleave_unpack(&a, out);
             goto done;
@@ -179,7 +196,7 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     AKIN_TRY(slot_ranker(s, a.g, &a.ranker, err));
     AKIN_TRY(asker_build(s, a.g, q, &a.asker, err));
     if (is_kept)
-        key = key_of(l, &a); /* of what was read now */
+        keys_of(l, &a, keys); /* of what was read now */
     AKIN_TRY(answer_make(&a, err));
     if (q->explain)
         AKIN_TRY(answer_reasons(&a, err));
@@ -187,7 +204,7 @@ static akin_status answer_query(struct live_slot *s, const struct live_query *q,
     status = answer_json(&a, out, err);
     catalog_leave(l->catalog);
     if (status == AKIN_OK && is_kept)
-        answer_keep(&a, key, out, at);
+        answer_keep(&a, keys[key_for(&a)], out, at);
     if (status == AKIN_OK && !q->explain && !a.mix)
         cost_note(a.g, start);
 done:

@@ -82,10 +82,25 @@ static int by_order(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Of each (item, type) the last one stays. */
+static bool comes_again(const struct step *x, int32_t i, int32_t n)
+{
+    for (int32_t j = i + 1; j < n; j++)
+        if (x[j].item == x[i].item && x[j].type == x[i].type)
+            return true;
+    return false;
+}
+
+/* Of each (item, type) the last one stays. Up to FEW it is cheaper to compare all than to sort. */
 static int32_t drop_repeats(struct step *x, int32_t n)
 {
+    enum { FEW = 64 };
     int32_t kept = 0;
+    if (n <= FEW) {
+        for (int32_t i = 0; i < n; i++)
+            if (!comes_again(x, i, n))
+                x[kept++] = x[i];
+        return kept;
+    }
     for (int32_t i = 0; i < n; i++)
         x[i].order = i;
     qsort(x, (size_t)n, sizeof *x, by_event);

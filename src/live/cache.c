@@ -7,6 +7,7 @@
  */
 #include "live/engine.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { CACHE_SHARDS = 16, CACHE_SLOTS = 4096 };
@@ -23,12 +24,13 @@ struct cache_shard {
     pthread_mutex_t lock;
     struct node *slot[CACHE_SLOTS];
     struct node *newest, *oldest;
-    int64_t bytes, hits, misses;
+    int64_t bytes;
 };
 
 struct cache {
     akin_ctx *ctx;
     int64_t most; /* bytes of a shard */
+    _Atomic int64_t hits, misses;
     struct cache_shard shard[CACHE_SHARDS];
 };
 
@@ -88,21 +90,27 @@ static struct node **find(struct cache_shard *s, struct cache_key key)
     return at;
 }
 
-bool cache_get(struct cache *c, struct cache_key key, struct buf *out)
+/* The answer under a key, copied. */
+static bool take(struct cache_shard *s, struct cache_key key, struct buf *out)
 {
-    struct cache_shard *s = &c->shard[key.a % CACHE_SHARDS];
     pthread_mutex_lock(&s->lock);
     struct node *x = *find(s, key);
     if (x) {
         buf_add(out, x->text, (size_t)x->size);
         unlink_node(s, x);
         link_newest(s, x);
-        s->hits++;
-    } else {
-        s->misses++;
     }
     pthread_mutex_unlock(&s->lock);
     return x != NULL;
+}
+
+bool cache_get(struct cache *c, const struct cache_key *keys, int n, struct buf *out)
+{
+    bool is_there = false;
+    for (int i = 0; i < n && !is_there; i++)
+        is_there = take(&c->shard[keys[i].a % CACHE_SHARDS], keys[i], out);
+    atomic_fetch_add_explicit(is_there ? &c->hits : &c->misses, 1, memory_order_relaxed);
+    return is_there;
 }
 
 void cache_put(struct cache *c, struct cache_key key, const char *text, int64_t size)
@@ -139,13 +147,13 @@ void cache_put(struct cache *c, struct cache_key key, const char *text, int64_t 
 
 void cache_stats(struct cache *c, int64_t *bytes, int64_t *hits, int64_t *misses)
 {
-    *bytes = *hits = *misses = 0;
+    *bytes = 0;
+    *hits = c ? c->hits : 0;
+    *misses = c ? c->misses : 0;
     for (int i = 0; c && i < CACHE_SHARDS; i++) {
         struct cache_shard *s = &c->shard[i];
         pthread_mutex_lock(&s->lock);
         *bytes += s->bytes;
-        *hits += s->hits;
-        *misses += s->misses;
         pthread_mutex_unlock(&s->lock);
     }
 }

@@ -153,8 +153,8 @@ void cache_free(struct cache *c);
 struct cache_key {
     uint64_t a, b;
 };
-/* Appends the kept text to out. */
-bool cache_get(struct cache *c, struct cache_key key, struct buf *out);
+/* Appends the text kept under the first of n keys that has one; one hit or one miss. */
+bool cache_get(struct cache *c, const struct cache_key *keys, int n, struct buf *out);
 void cache_put(struct cache *c, struct cache_key key, const char *text, int64_t size);
 void cache_stats(struct cache *c, int64_t *bytes, int64_t *hits, int64_t *misses);
 

@@ -88,8 +88,8 @@ done:
 
 static uint32_t bmf_flags(const struct model *m)
 {
-    (void)m;
-    return SCORER_RATES;
+    const struct bmf *s = m->self;
+    return SCORER_RATES | (s->time ? SCORER_TIMED : 0U);
 }
 
 /* ---- Files ---- */

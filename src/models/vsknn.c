@@ -365,6 +365,11 @@ static void vsknn_destroy(struct model *m)
     session_lists_free(m, &self->lists);
 }
 
+static uint32_t vsknn_flags(const struct model *m)
+{
+    return params_of(m)->recency_days > 0 ? SCORER_TIMED : 0U;
+}
+
 static void vsknn_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
                            double *bytes, double *flops)
 {
@@ -386,6 +391,7 @@ static void vsknn_estimate(const void *params, int64_t n_users, int64_t n_items,
         .scorer = {.evidence = vsknn_evidence,                                                     \
                    .explain = vsknn_explain,                                                       \
                    .similar = vsknn_similar},                                                      \
+        .scorer_flags = vsknn_flags,                                                               \
         .save = vsknn_save,                                                                        \
         .load = vsknn_load,                                                                        \
         .destroy = vsknn_destroy,                                                                  \

@@ -107,7 +107,8 @@ struct item_state {
 enum scorer_flags {
     SCORER_RATES = 1,      /* scores are predictions on the value scale: rmse, mae make sense */
     SCORER_ITEMS_ONLY = 2, /* ignores the asker: the same list for all (popularity) */
-    SCORER_LOG_ODDS = 4 /* scores are log-odds that an event is a positive: logloss makes sense */
+    SCORER_LOG_ODDS = 4, /* scores are log-odds that an event is a positive: logloss makes sense */
+    SCORER_TIMED = 8 /* scores depend on the query's now; else a list holds until more is known */
 };
 
 /*

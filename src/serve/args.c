@@ -94,16 +94,19 @@ done:
     return status;
 }
 
-/* The two halves of the keys, and what is read from them. */
+/* The two halves of the keys, and what is read from them; NULL = none of that half. */
 struct halves {
     json_t *own, *rules;
 };
 
-static akin_status halves_init(struct halves *h, const char *what, akin_error *err)
+/* Takes value over, which may be NULL for lack of memory. */
+static akin_status halves_put(struct halves *h, bool is_rule, const char *key, json_t *value,
+                              const char *what, akin_error *err)
 {
-    h->own = json_object();
-    h->rules = json_object();
-    if (h->own && h->rules)
+    json_t **half = is_rule ? &h->rules : &h->own;
+    if (!*half)
+        *half = json_object();
+    if (json_object_set_new(*half, key, value) == 0)
         return AKIN_OK;
     return error_set(err, AKIN_E_MEMORY, __FILE__, __LINE__, "%s: out of memory", what);
 }
@@ -129,7 +132,6 @@ akin_status route_query(const struct target *target, const akin_param *rows, str
 {
     akin_status status = AKIN_OK;
     struct halves h = {NULL, NULL};
-    AKIN_TRY(halves_init(&h, "query", err));
     for (int i = 0; i < target->n_pairs; i++) {
         const akin_param *row;
         bool is_rule;
@@ -138,9 +140,7 @@ akin_status route_query(const struct target *target, const akin_param *rows, str
         if (must)
             AKIN_FAIL(AKIN_E_ARG, "query: %s='%.40s' (must be %s)", row->name, target->value[i],
                       must);
-        json_t *text = json_string(target->value[i]);
-        if (json_object_set_new(is_rule ? h.rules : h.own, row->name, text) != 0)
-            AKIN_FAIL(AKIN_E_MEMORY, "query: out of memory");
+        AKIN_TRY(halves_put(&h, is_rule, row->name, json_string(target->value[i]), "query", err));
     }
     AKIN_TRY(halves_parse(&h, "query", rows, arena, out, base, rules, has_rules, err));
 done:
@@ -157,7 +157,6 @@ akin_status route_body(const char *what, json_t *body, const akin_param *rows, s
     struct halves h = {NULL, NULL};
     const char *key;
     json_t *value;
-    AKIN_TRY(halves_init(&h, what, err));
     if (!json_is_object(body))
         AKIN_FAIL(AKIN_E_ARG, "%s: must be a JSON object", what);
     json_object_foreach(body, key, value) {
@@ -167,8 +166,7 @@ akin_status route_body(const char *what, json_t *body, const akin_param *rows, s
         const char *must = body_fault(row, value);
         if (must)
             AKIN_FAIL(AKIN_E_ARG, "%s: %s must be %s", what, row->name, must);
-        if (json_object_set(is_rule ? h.rules : h.own, row->name, value) != 0)
-            AKIN_FAIL(AKIN_E_MEMORY, "%s: out of memory", what);
+        AKIN_TRY(halves_put(&h, is_rule, row->name, json_incref(value), what, err));
     }
     AKIN_TRY(halves_parse(&h, what, rows, arena, out, base, rules, has_rules, err));
 done:

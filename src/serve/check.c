@@ -213,12 +213,15 @@ static bool find_route(struct request *r, const char *method)
 
 static void set_id(struct request *r, const char *given)
 {
-    if (framing_is_request_id(given))
+    if (framing_is_request_id(given)) {
         snprintf(r->id, sizeof r->id, "%s", given);
-    else
-        snprintf(r->id, sizeof r->id, "%016" PRIx64,
-                 r->server->id_base +
-                     atomic_fetch_add(&r->server->next_id, 1) * UINT64_C(0x9E3779B97F4A7C15));
+        return;
+    }
+    uint64_t number = r->server->id_base +
+                      atomic_fetch_add(&r->server->next_id, 1) * UINT64_C(0x9E3779B97F4A7C15);
+    for (int i = 15; i >= 0; i--, number >>= 4)
+        r->id[i] = "0123456789abcdef"[number & 15];
+    r->id[16] = '\0';
 }
 
 bool check_headers(struct request *r, const char *url, const char *method, const char *version)

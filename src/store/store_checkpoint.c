@@ -72,7 +72,7 @@ static bool run_alone(struct store *s, int mode)
 static void checkpoint(struct store *s, bool truncate)
 {
     int log = 0, moved = 0;
-    bool is_whole = true;
+    bool is_whole = true, is_anew = truncate;
     int rc = run(s, SQLITE_CHECKPOINT_PASSIVE, &log, &moved);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) {
         checkpoint_failed(s, rc);
@@ -82,11 +82,14 @@ static void checkpoint(struct store *s, bool truncate)
         /* Once more beside commits, so that they wait for little. */
         run(s, SQLITE_CHECKPOINT_PASSIVE, &log, &moved);
         is_whole = run_alone(s, SQLITE_CHECKPOINT_RESTART);
+        is_anew = true;
     }
     pthread_mutex_lock(&s->mutex);
     if (truncate && (!is_whole || rc != SQLITE_OK))
         s->must_truncate = true;
-    s->checkpoint_frames = is_whole ? STORE_CHECKPOINT_FRAMES : log + STORE_CHECKPOINT_FRAMES;
+    /* The log goes on behind what was moved, unless all was: then it begins anew. */
+    s->checkpoint_frames = is_whole && (is_anew || log == moved) ? STORE_CHECKPOINT_FRAMES
+                                                                 : log + STORE_CHECKPOINT_FRAMES;
     /* Once in the file nothing is left to do, although the log keeps its size. */
     if ((rc != SQLITE_OK || log != moved) && !s->is_dirty) {
         s->is_dirty = true;

@@ -13,7 +13,7 @@ enum {
     STORE_BUSY_MS = 2000,              /* waits for a foreign lock */
     STORE_LABEL = 100,                 /* bytes of the path in messages */
     STORE_CHECKPOINT_MS = 1000,        /* from a commit to the checkpoint of it */
-    STORE_CHECKPOINT_FRAMES = 4000,    /* 16 MB of log: checkpoint now */
+    STORE_CHECKPOINT_FRAMES = 8000,    /* 32 MB of log: checkpoint now */
     STORE_RESTART_FRAMES = 16000,      /* 64 MB of log: writes wait until it is empty */
     STORE_CACHE_NAMES = 65536,         /* strings kept while a reader scans */
     STORE_CACHE_TYPES = 256,

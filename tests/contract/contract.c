@@ -137,6 +137,7 @@ static const struct part parts[] = {
     {"counts", contract_counts},
     {"excluded", contract_excluded},
     {"cold", contract_cold},
+    {"now", contract_now},
     {"batch = single", contract_batch},
     {"fold-in", contract_fold_in},
     {"explain", contract_explain},

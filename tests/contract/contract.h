@@ -78,6 +78,7 @@ void contract_withheld_first(void **state);
 void contract_counts(void **state);
 void contract_excluded(void **state);
 void contract_cold(void **state);
+void contract_now(void **state);
 void contract_batch(void **state);
 void contract_fold_in(void **state);
 void contract_explain(void **state);

@@ -133,6 +133,30 @@ void contract_cold(void **state)
     world_free(&w);
 }
 
+/* Scores of a model that is not SCORER_TIMED hold whatever the time: kept lists rest on it. */
+void contract_now(void **state)
+{
+    akin_error record, *err = &record;
+    struct world w;
+    world_make(&w, 1, NULL, 0, false);
+    world_fit(&w, contract_case_of(state));
+    world_rank(&w);
+    bool is_timed = (w.scorer.flags & SCORER_TIMED) != 0;
+    for (int32_t u = 0; u < 8 && !is_timed; u++) {
+        float then[TOY_ITEMS], later[TOY_ITEMS];
+        struct query q = model_query_user(w.m, u);
+        for (int trained = 1; trained >= 0; trained--) {
+            q.is_trained = trained;
+            q.now = w.m->now;
+            contract_ok(rank_scores_all(w.ranker, &q, then, err));
+            q.now += (int64_t)1000 * 86400;
+            contract_ok(rank_scores_all(w.ranker, &q, later, err));
+            assert_memory_equal(then, later, sizeof then);
+        }
+    }
+    world_free(&w);
+}
+
 /* One by one, in one batch, on one worker or three: the same lists and scores, bit for bit. */
 void contract_batch(void **state)
 {
