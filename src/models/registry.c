@@ -40,6 +40,10 @@
     X(vae) \
     X(sdae) \
     X(fm) \
+    X(blend) \
+    X(fusion) \
+    X(switch) \
+    X(cascade) \
     /* the end */
 /* clang-format on */
 

@@ -36,3 +36,8 @@
 {"vae", "{\"kind\":\"dae\",\"hidden\":20,\"factors\":12,\"negatives\":10,\"weighting\":\"weight\"}"},
 {"sdae", "{\"hidden\":[24,16],\"activation\":\"tanh\",\"error\":\"cross_entropy\",\"dropout\":0.2,\"sparseness_beta\":0.01}"},
 {"sdae", "{\"hidden\":[20],\"activation\":\"prelu\",\"output\":\"linear\",\"error\":\"l2\",\"optimizer\":\"nesterov\",\"learning_rate\":0.05}"},
+{"blend", "{\"of\":[\"popular\",{\"type\":\"blend\",\"of\":[\"rp3beta\",\"userknn:neighbors=12\"]}],\"weights\":[0.1,2],\"sample\":7}"},
+{"blend", "{\"of\":[\"als\",\"slopeone\"]}"},
+{"fusion", "{\"of\":[\"itemknn\",\"slim\"],\"method\":\"borda\",\"depth\":9}"},
+{"switch", "{\"of\":[\"itemknn\",\"rp3beta\",\"slim\"],\"by\":\"item\",\"thresholds\":[3,20]}"},
+{"cascade", "{\"of\":[\"rp3beta\",\"itemknn\",\"slim\"],\"depth\":100}"},
