@@ -44,6 +44,7 @@
     X(fusion) \
     X(switch) \
     X(cascade) \
+    X(stack) \
     /* the end */
 /* clang-format on */
 

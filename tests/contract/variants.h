@@ -41,3 +41,5 @@
 {"fusion", "{\"of\":[\"itemknn\",\"slim\"],\"method\":\"borda\",\"depth\":9}"},
 {"switch", "{\"of\":[\"itemknn\",\"rp3beta\",\"slim\"],\"by\":\"item\",\"thresholds\":[3,20]}"},
 {"cascade", "{\"of\":[\"rp3beta\",\"itemknn\",\"slim\"],\"depth\":100}"},
+{"stack", "{\"of\":[\"itemknn\",\"popular\"],\"learner\":\"logistic\",\"holdout\":\"leave-last:1\",\"depth\":50}"},
+{"stack", "{\"of\":[\"als\",\"slopeone\"],\"holdout\":\"ratio:0.2\"}"},
