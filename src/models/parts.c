@@ -91,6 +91,11 @@ done:
     return status;
 }
 
+akin_status parts_member(const struct model *m, int32_t i, json_t **out, akin_error *err)
+{
+    return read_member(m, (size_t)i, json_array_get(of_list(m), (size_t)i), out, err);
+}
+
 akin_status parts_create(struct model *m, akin_error *err)
 {
     akin_status status = AKIN_OK;

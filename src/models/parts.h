@@ -38,6 +38,10 @@ void parts_free(struct model *m);
 /* "p1." of the second part of a model, "p1.p0." of that one's first. */
 void parts_prefix(const struct model *part, char out[PARTS_PREFIX]);
 
+/* What part i of a composite, fitted or not, was asked to be: {type, key: value, …}, a new
+ * reference; for train/. Fails: E_ARG, E_MEMORY. */
+akin_status parts_member(const struct model *m, int32_t i, json_t **out, akin_error *err);
+
 /* ---- What composites share ------------------------------------------------------------------ */
 
 /* Numbers of a list, one a part; NULL list = all `otherwise`. Fails: E_ARG naming key and place. */

@@ -110,6 +110,15 @@ class Pipeline(Case):
                   "-o", spelt, env=self.env)
         params = self.json("inspect", spelt)["card"]["params"]
         self.assertEqual(params["of"], ["popular:method=count", "ials:factors=4;epochs=2"])
+        args = ("train", self.out / "train.akin", "--model", "fusion", "--early-stopping", "ndcg@5",
+                "--validation", "leave-last:1", "-o", spelt, "--set")
+        card = self.json(*args, "of=popular,ials:factors=4", env=self.env)["card"]
+        self.assertEqual(card["params"]["of"][0], {"type": "popular"})
+        early = card["train"]["early"][0]
+        self.assertEqual((early["part"], early["ials"]["epoch"]),
+                         (2, card["params"]["of"][1]["epochs"]))
+        _, err = self.akin(*args, "of=popular", env=self.env, status=2)
+        self.assertIn("no part has epochs", err)
         for wrong, says in (("{name: w, type: blend, of: [small, other]}", "'other' is unknown"),
                             ("{name: w, type: blend, of: [old]}", "path, tune or config"),
                             ("{name: w, type: blend, of: [ruled]}", "rule of its own")):
