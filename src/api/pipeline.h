@@ -37,4 +37,8 @@ void pipeline_free(struct pipeline *p);
 akin_status pipeline_run(akin_ctx *ctx, struct pipeline *p, const char *last, bool force,
                          json_t **result, akin_error *err);
 
+/* models with the names in each `of` replaced by what earlier entries say: a new reference. Fails:
+ * E_ARG (a part whose parameters or rule the composite cannot have), E_MEMORY. */
+akin_status pipeline_resolve_parts(const json_t *models, json_t **out, akin_error *err);
+
 #endif

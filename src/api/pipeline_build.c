@@ -434,6 +434,7 @@ akin_status pipeline_build(akin_ctx *ctx, const json_t *config, struct arena *ar
 {
     akin_status status = AKIN_OK;
     struct config c;
+    json_t *resolved = NULL;
     const char *models[STAGE_INPUTS];
     int n_models = 0;
     (void)ctx;
@@ -453,6 +454,8 @@ akin_status pipeline_build(akin_ctx *ctx, const json_t *config, struct arena *ar
     if (json_array_size(c.models) == 0 || json_array_size(c.models) > STAGE_INPUTS - 2)
         AKIN_FAIL(AKIN_E_ARG, "run: models: %zu given (1..%d)", json_array_size(c.models),
                   STAGE_INPUTS - 2);
+    AKIN_TRY(pipeline_resolve_parts(c.models, &resolved, err));
+    c.models = resolved;
     json_array_foreach(c.models, i, spec)
         AKIN_TRY(tune_stage(out, &c, spec, train, err));
     json_array_foreach(c.models, i, spec)
@@ -460,6 +463,7 @@ akin_status pipeline_build(akin_ctx *ctx, const json_t *config, struct arena *ar
     AKIN_TRY(evaluate_stage(out, &c, train, test, models, n_models, err));
     AKIN_TRY(publish_stage(out, &c, models, n_models, err));
 done:
+    json_decref(resolved);
     return status;
 }
 

@@ -89,6 +89,16 @@ static bool unknown_flag(const akin_op *op, const char *name, size_t n)
 }
 
 /* key=value[,key=value…]; a comma not followed by another key= belongs to the value. */
+/* Is text[0..n) a key? In "of=ials,ease:reg=3" what follows the comma is none. */
+static bool is_key(const char *text, const char *end)
+{
+    for (; text < end; text++) {
+        if (*text == ':' || *text == ';' || *text == '{' || *text == '"')
+            return false;
+    }
+    return true;
+}
+
 static bool add_pairs(json_t *map, const char *text)
 {
     while (*text) {
@@ -105,7 +115,7 @@ static bool add_pairs(json_t *map, const char *text)
             const char *next_eq = strchr(comma, '=');
             const char *next_comma = strchr(comma + 1, ',');
             end = comma;
-            if (next_eq && (!next_comma || next_eq < next_comma))
+            if (next_eq && (!next_comma || next_eq < next_comma) && is_key(comma, next_eq))
                 break;
             end = comma + 1;
         }

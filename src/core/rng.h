@@ -35,7 +35,8 @@ enum rng_stream {
     RNG_NET_DROP = 33,
     RNG_NET_NOISE = 34,
     RNG_TUNE_POINT = 40,
-    RNG_TUNE_TPE = 41
+    RNG_TUNE_TPE = 41,
+    RNG_PARTS_USERS = 48
 };
 
 /* 64 random bits of (seed, stream, index, counter). */

@@ -5,6 +5,7 @@
  */
 #include "data/split.h"
 
+#include "core/json.h"
 #include "core/text.h"
 #include "data/split_kinds.h"
 
@@ -98,6 +99,21 @@ void split_text(const struct split_spec *spec, char *out, size_t size)
             !(back > spec->share))
             break;
     }
+}
+
+akin_status split_inner(const struct dataset *ds, const char *text, struct split_spec *out,
+                        akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    if (!text)
+        text = json_text(json_object_get(ds->card, "split"), "by", NULL);
+    if (!text)
+        text = ds->time_kind == TIME_NONE ? "ratio:0.1" : "time:0.1";
+    AKIN_TRY(split_parse(text, out, err));
+    if (out->kind == SPLIT_KFOLD)
+        *out = (struct split_spec){.kind = SPLIT_RATIO, .share = 1.0 / (double)out->n};
+done:
+    return status;
 }
 
 int64_t split_floor(double share, int64_t n)

@@ -27,6 +27,12 @@ struct split_spec {
 akin_status split_parse(const char *text, struct split_spec *out, akin_error *err);
 /* The text form of a spec, as split_parse takes it (out at least 48 bytes). */
 void split_text(const struct split_spec *spec, char *out, size_t size);
+/*
+ * How a validation part is carved from ds: by text, or as ds itself was split (k folds become a
+ * share of 1/k), or by time, or at random. Fails: as split_parse.
+ */
+akin_status split_inner(const struct dataset *ds, const char *text, struct split_spec *out,
+                        akin_error *err);
 
 /*
  * Deals every event of ds to train or test; seed: ctx->seed of ds.

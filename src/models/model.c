@@ -10,6 +10,7 @@
 #include "models/model.h"
 
 #include "models/model_impl.h"
+#include "models/parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,8 +42,8 @@ done:
     return status;
 }
 
-akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
-                         struct model **out, akin_error *err)
+akin_status model_create_part(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
+                              struct model *whole, struct model **out, akin_error *err)
 {
     akin_status status = AKIN_OK;
     struct model *m = NULL;
@@ -53,6 +54,7 @@ akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const jso
     MEM_ZERO(ctx, m, 1);
     m->ctx = ctx;
     m->cls = cls;
+    m->whole = whole;
     arena_init(&m->arena, ctx);
     MEM_ZERO(ctx, bytes, cls->params_size > 0 ? cls->params_size : 1);
     m->params = bytes;
@@ -60,12 +62,20 @@ akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const jso
     m->self = bytes;
     AKIN_TRY(param_parse(cls->name, cls->params, cls->n_params, renamed ? renamed : params,
                          &m->arena, m->params, err));
+    if (cls->flags & MODEL_COMPOSITE)
+        AKIN_TRY(parts_create(m, err));
     *out = m;
     m = NULL;
 done:
     json_decref(renamed);
     model_free(m);
     return status;
+}
+
+akin_status model_create(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
+                         struct model **out, akin_error *err)
+{
+    return model_create_part(ctx, cls, params, NULL, out, err);
 }
 
 void model_free(struct model *m)
@@ -76,8 +86,13 @@ void model_free(struct model *m)
     if (m->self && m->cls->destroy)
         m->cls->destroy(m);
     mem_free(ctx, m->self);
+    parts_free(m);
     mem_free(ctx, m->params);
     arena_free(&m->arena);
+    if (m->whole) { /* the rest is the whole's */
+        mem_free(ctx, m);
+        return;
+    }
     item_tags_free(ctx, &m->tags);
     histories_free(ctx, &m->hist);
     mem_free(ctx, m->item_count);
@@ -171,9 +186,36 @@ akin_status model_fit(struct model *m, const struct train_view *tv, const struct
         AKIN_FAIL(AKIN_E_ARG, "%s: cannot start from a model of type %s", m->cls->name,
                   ctl->warm->cls->name);
     AKIN_TRY(common_take(m, tv, err));
+    if (m->cls->flags & MODEL_COMPOSITE)
+        AKIN_TRY(parts_fit(m, tv, ctl ? ctl : &none, err));
     AKIN_TRY(m->cls->fit(m, tv, ctl ? ctl : &none, err));
 done:
     return status;
+}
+
+akin_status model_fit_parts(struct model *m, const struct train_view *tv, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    static const struct fit_control none = {0};
+    AKIN_TRY(common_take(m, tv, err));
+    AKIN_TRY(parts_fit(m, tv, &none, err));
+done:
+    return status;
+}
+
+void model_estimate(const struct model *m, int64_t n_users, int64_t n_items, int64_t nnz,
+                    double *bytes, double *flops)
+{
+    double times = m->cls->flags & MODEL_OUT_OF_FOLD ? 2 : 1;
+    *bytes = *flops = 0;
+    if (m->cls->estimate)
+        m->cls->estimate(m->params, n_users, n_items, nnz, bytes, flops);
+    for (int32_t p = 0; p < m->n_parts; p++) {
+        double own_bytes, own_flops;
+        model_estimate(m->part[p], n_users, n_items, nnz, &own_bytes, &own_flops);
+        *bytes += times * own_bytes;
+        *flops += times * own_flops;
+    }
 }
 
 struct scorer model_scorer(const struct model *m)

@@ -37,7 +37,9 @@ enum model_flags {
     MODEL_EPOCHS = 1,       /* iterates: early stopping and warm start make sense */
     MODEL_CLOSED_FORM = 2,  /* fold-in of the training history equals the user's own scores */
     MODEL_WANTS_VALUES = 4, /* learns from values rather than positives */
-    MODEL_SOME_ITEMS = 8    /* has items with positives alone: estimate gets their number */
+    MODEL_SOME_ITEMS = 8,   /* has items with positives alone: estimate gets their number */
+    MODEL_COMPOSITE = 16,   /* made of parts, which its list parameter `of` names (parts.h) */
+    MODEL_OUT_OF_FOLD = 32  /* a composite that fits its parts twice */
 };
 
 /* What another library calls a parameter; a list of them ends with {NULL, NULL}. */
@@ -92,8 +94,19 @@ struct model {
     float value_lo, value_hi;
     enum time_kind time_kind;
     int64_t watermark;
-    json_t *card; /* owned: data fingerprint, parameters, metrics, seed, build */
+    /* Of a composite: its parts, owned, in the order of `of`. Of a part: the model it is of, which
+     * owns all of the above but arena, params and self. */
+    struct model **part; /* (n_parts) */
+    struct dense *ask;   /* (n_parts) how a composite asks them, owned */
+    int32_t n_parts;
+    struct model *whole; /* NULL = no part */
+    int32_t place;       /* among the parts of whole */
+    json_t *card;        /* owned: data fingerprint, parameters, metrics, seed, build */
 };
+
+/* Bytes and flops of a fit, parts included. */
+void model_estimate(const struct model *m, int64_t n_users, int64_t n_items, int64_t nnz,
+                    double *bytes, double *flops);
 
 /* The registry; NULL past the end, or for an unknown name. */
 const struct model_class *model_class_at(size_t index);

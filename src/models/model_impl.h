@@ -4,6 +4,12 @@
 
 #include "models/model.h"
 
+/* A model that shall be a part of whole, which need not be complete; NULL = none. */
+akin_status model_create_part(akin_ctx *ctx, const struct model_class *cls, const json_t *params,
+                              struct model *whole, struct model **out, akin_error *err);
+/* Of a composite: all but the class's own fit, so that its parts can be asked. */
+akin_status model_fit_parts(struct model *m, const struct train_view *tv, akin_error *err);
+
 /* Frees an array that is const to its readers. */
 static inline void model_free_array(akin_ctx *ctx, const void *array)
 {

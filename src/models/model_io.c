@@ -6,6 +6,7 @@
  *   users.* items.* utab.* itab.* hist.* types.*   ids, tables, training histories, event types
  *   count       (items) int32, users with a positive
  *   m.*         the class
+ *   p0.m.* …    the class of each part of a composite; p1.p0.m.* of a part's part
  *   card        JSON: provenance; the only part that may hold times
  *
  * Equal fits give equal bytes but for the card. Loading maps the file and checks sizes, offsets
@@ -15,6 +16,7 @@
 #include "core/buf.h"
 #include "core/json.h"
 #include "models/model_impl.h"
+#include "models/parts.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -80,6 +82,7 @@ static akin_status add_all(const struct model *m, struct container_writer *w, ak
     AKIN_TRY(histories_save(w, "hist", &m->hist, err));
     AKIN_TRY(container_add(w, "count", CONTAINER_REQUIRED, m->item_count,
                            (int64_t)m->items.n * (int64_t)sizeof *m->item_count, err));
+    AKIN_TRY(parts_save(m, w, err));
     AKIN_TRY(m->cls->save(m, w, err));
 done:
     return status;
@@ -228,7 +231,16 @@ static akin_status load_common(struct model *m, struct container *c, const json_
     akin_status status = AKIN_OK;
     static const char *const names[] = {"model",  "users.", "items.", "utab.", "itab.", "tags.",
                                         "types.", "hist.",  "count",  "m.",    "card"};
-    AKIN_TRY(container_expect(c, names, (int)(sizeof names / sizeof names[0]), err));
+    const char *known[sizeof names / sizeof names[0] + PARTS_MAX];
+    char part[PARTS_MAX][PARTS_PREFIX];
+    int n = 0;
+    for (; n < (int)(sizeof names / sizeof names[0]); n++)
+        known[n] = names[n];
+    for (int32_t p = 0; p < m->n_parts; p++, n++) {
+        parts_prefix(m->part[p], part[p]);
+        known[n] = part[p];
+    }
+    AKIN_TRY(container_expect(c, known, n, err));
     AKIN_TRY(load_head(m, c, head, err));
     AKIN_TRY(ids_load(m->ctx, c, "users", &m->users, err));
     AKIN_TRY(ids_load(m->ctx, c, "items", &m->items, err));
@@ -271,6 +283,7 @@ static akin_status load_any(akin_ctx *ctx, const char *path, const struct model_
         AKIN_FAIL(status == AKIN_E_ARG ? AKIN_E_FORMAT : status, "%s: %s", path, inner.message);
     m->file = c;
     AKIN_TRY(load_common(m, c, head, err));
+    AKIN_TRY(parts_load(m, c, err));
     AKIN_TRY(cls->load(m, c, err));
     *out = m;
     m = NULL;

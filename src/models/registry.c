@@ -40,6 +40,11 @@
     X(vae) \
     X(sdae) \
     X(fm) \
+    X(blend) \
+    X(fusion) \
+    X(switch) \
+    X(cascade) \
+    X(stack) \
     /* the end */
 /* clang-format on */
 

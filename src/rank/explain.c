@@ -6,6 +6,7 @@
  * Cost of the default: one fold-in and one score a distinct item among the newest 200 events.
  * Contributions need not sum to the score: items explain each other.
  */
+#include "rank/explain.h"
 #include "rank/ranker.h"
 
 #include <string.h>
@@ -18,12 +19,6 @@ struct explain_job {
     int32_t max;
     int32_t n;
 };
-
-static akin_status score_of(struct ranker *r, struct rank_worker *w, const struct query *q,
-                            int32_t item, float *score, akin_error *err)
-{
-    return rank_score_ids(r, w, q, NULL, 1, &item, 1, score, 1, err);
-}
 
 /* The history with an item left out: arrays (n) as h has them, others NULL. */
 struct rest {
@@ -82,33 +77,55 @@ static bool is_repeat(const struct history *h, int32_t event)
     return false;
 }
 
-static akin_status leave_out(struct explain_job *job, struct rank_worker *w, akin_error *err)
+akin_status explain_leave_out(akin_ctx *ctx, const struct query *asked, int32_t item,
+                              const struct explain_scores *scores, struct arena *arena,
+                              struct reason *out, int32_t max, int32_t *n, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct ranker *r = job->r;
-    const struct history *h = &job->q->hist;
-    struct query q = *job->q;
+    const struct history *h = &asked->hist;
+    struct query q = *asked;
     struct rest rest;
     float base;
     q.is_trained = false; /* fold in, also for the whole history: differences of like with like */
-    AKIN_TRY(score_of(r, w, &q, job->item, &base, err));
+    AKIN_TRY(scores->of(scores->arg, &q, item, &base, err));
     if (!(base > UNSCORED))
         goto done;
-    AKIN_TRY(rest_init(&rest, h, &w->own, err));
+    AKIN_TRY(rest_init(&rest, h, arena, err));
     int32_t oldest = h->n > RANK_EXPLAIN_MAX ? h->n - RANK_EXPLAIN_MAX : 0;
     for (int32_t e = h->n - 1; e >= oldest; e--) {
         float less;
-        AKIN_TRY(ctx_check(r->ctx, err));
+        AKIN_TRY(ctx_check(ctx, err));
         if (h->item[e] < 0 || is_repeat(h, e))
             continue;
         q.hist = history_without(h, h->item[e], &rest);
-        AKIN_TRY(score_of(r, w, &q, job->item, &less, err));
+        AKIN_TRY(scores->of(scores->arg, &q, item, &less, err));
         float change = less > UNSCORED ? base - less : base;
         if (change < 0.0f || change > 0.0f)
-            job->n = reason_put(job->out, job->max, job->n, h->item[e], change);
+            *n = reason_put(out, max, *n, h->item[e], change);
     }
 done:
     return status;
+}
+
+/* Scores of one ranker's worker. */
+struct ranker_scores {
+    struct ranker *r;
+    struct rank_worker *w;
+};
+
+static akin_status score_of(void *arg, const struct query *q, int32_t item, float *score,
+                            akin_error *err)
+{
+    struct ranker_scores *s = arg;
+    return rank_score_ids(s->r, s->w, q, NULL, 1, &item, 1, score, 1, err);
+}
+
+static akin_status leave_out(struct explain_job *job, struct rank_worker *w, akin_error *err)
+{
+    struct ranker_scores own = {job->r, w};
+    const struct explain_scores scores = {score_of, &own};
+    return explain_leave_out(job->r->ctx, job->q, job->item, &scores, &w->own, job->out, job->max,
+                             &job->n, err);
 }
 
 static akin_status explain_block(void *arg, int64_t block, int worker, akin_error *err)

@@ -27,6 +27,7 @@ struct container {
     char *path;                       /* owned */
     char label[CONTAINER_LABEL_SIZE]; /* path, its head cut off if long: for messages */
     enum container_kind kind;
+    char prefix[CONTAINER_NAME_MAX + 1]; /* of the names that are asked for */
     int n;
     const struct disk_entry *entries;  /* (n) mapped */
     const struct disk_entry **by_name; /* (n) owned, ascending */
@@ -55,6 +56,16 @@ bool container_name_ok(const char *name)
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
             return false;
     }
+    return true;
+}
+
+bool container_name_join(const char *prefix, const char *name, char out[CONTAINER_NAME_MAX + 1])
+{
+    size_t n = strlen(prefix);
+    if (n + strlen(name) > CONTAINER_NAME_MAX)
+        return false;
+    text_copy(out, CONTAINER_NAME_MAX + 1, prefix);
+    text_copy(out + n, CONTAINER_NAME_MAX + 1 - n, name);
     return true;
 }
 
@@ -287,13 +298,19 @@ static int find_section(const struct container *c, const char *name)
     return -1;
 }
 
+void container_read_under(struct container *c, const char *prefix)
+{
+    text_copy(c->prefix, sizeof c->prefix, prefix);
+}
+
 akin_status container_get(struct container *c, const char *name, int64_t elem, bool optional,
                           const void **data, int64_t *n, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int i = find_section(c, name);
+    char whole[CONTAINER_NAME_MAX + 1];
+    int i = container_name_join(c->prefix, name, whole) ? find_section(c, whole) : -1;
     if (i < 0 && !optional)
-        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s is missing", c->label, name);
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section %s%s is missing", c->label, c->prefix, name);
     if (i < 0) {
         *data = NULL;
         *n = 0;
@@ -303,7 +320,7 @@ akin_status container_get(struct container *c, const char *name, int64_t elem, b
     if (elem > 1 && e->size % (uint64_t)elem != 0)
         AKIN_FAIL(AKIN_E_FORMAT,
                   "%s: section %s has %" PRIu64 " bytes (must be a multiple of %" PRId64 ")",
-                  c->label, name, e->size, elem);
+                  c->label, e->name, e->size, elem);
     AKIN_TRY(check_section(c, i, err));
     *data = c->map.data + e->offset;
     *n = (int64_t)e->size / (elem > 1 ? elem : 1);

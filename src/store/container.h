@@ -23,6 +23,11 @@ akin_status container_create(akin_ctx *ctx, const char *path, enum container_kin
 /* Copies size bytes into section `name` (unique). Order of calls is the order in the file. */
 akin_status container_add(struct container_writer *w, const char *name, uint32_t flags,
                           const void *bytes, int64_t size, akin_error *err);
+/*
+ * From now on names of sections have prefix before them ("" = none; shorter than a name may be), so
+ * that what writes sections of its own can be written several times into one file.
+ */
+void container_write_under(struct container_writer *w, const char *prefix);
 /* Finishes, fsyncs, renames; frees w whatever happens. */
 akin_status container_commit(struct container_writer *w, akin_error *err);
 void container_abort(struct container_writer *w); /* NULL allowed */
@@ -51,6 +56,8 @@ const char *container_path(const struct container *c);
  */
 akin_status container_get(struct container *c, const char *name, int64_t elem, bool optional,
                           const void **data, int64_t *n, akin_error *err);
+/* The same for container_get. Threads: one, while something is loaded. */
+void container_read_under(struct container *c, const char *prefix);
 /* Checks all sums now. */
 akin_status container_verify(struct container *c, akin_error *err);
 /* Refuses a required section that is not among names (n of them, or ending in '.' = prefix). */

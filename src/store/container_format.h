@@ -54,6 +54,8 @@ static inline uint64_t container_padded(uint64_t size)
 
 /* Path for messages, at most CONTAINER_LABEL_SIZE with its NUL. */
 void container_label(const char *path, char *label);
+/* prefix and name as one into out; false if that is too long. */
+bool container_name_join(const char *prefix, const char *name, char out[CONTAINER_NAME_MAX + 1]);
 /* 1..31 bytes of a-z 0-9 . _ - */
 bool container_name_ok(const char *name);
 akin_status container_head_sum(const struct disk_header *head, const struct disk_entry *entries,

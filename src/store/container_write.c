@@ -20,6 +20,7 @@ struct container_writer {
     char label[CONTAINER_LABEL_SIZE];
     struct disk_entry *entries; /* (n of cap) owned */
     int64_t n, cap;
+    char prefix[CONTAINER_NAME_MAX + 1]; /* of the names that are added */
     bool failed; /* an add failed: the file has a hole and is never committed */
 };
 
@@ -105,6 +106,11 @@ done:
     return status;
 }
 
+void container_write_under(struct container_writer *w, const char *prefix)
+{
+    text_copy(w->prefix, sizeof w->prefix, prefix);
+}
+
 akin_status container_add(struct container_writer *w, const char *name, uint32_t flags,
                           const void *bytes, int64_t size, akin_error *err)
 {
@@ -112,9 +118,11 @@ akin_status container_add(struct container_writer *w, const char *name, uint32_t
     struct disk_entry e = {.flags = flags & CONTAINER_REQUIRED};
     if (size < 0 || size > INT64_MAX - CONTAINER_ALIGN)
         AKIN_FAIL(AKIN_E_INTERNAL, "%s: section %s of %" PRId64 " bytes", w->label, name, size);
-    AKIN_TRY(check_name(w, name, err));
+    if (!container_name_join(w->prefix, name, e.name))
+        AKIN_FAIL(AKIN_E_INTERNAL, "%s: section name '%s%s' (at most %d bytes)", w->label,
+                  w->prefix, name, CONTAINER_NAME_MAX);
+    AKIN_TRY(check_name(w, e.name, err));
     MEM_GROW(w->ctx, w->entries, w->cap, w->n + 1);
-    text_copy(e.name, sizeof e.name, name);
     e.offset = w->file ? (uint64_t)file_writer_offset(w->file) : 0;
     e.size = (uint64_t)size;
     AKIN_TRY(write_section(w, bytes, e.size, &e.sum, err));

@@ -14,8 +14,7 @@ akin_status train_predict(akin_ctx *ctx, const struct model_class *cls, const js
     struct model *m = NULL;
     double bytes = 0, flops = 0;
     AKIN_TRY(model_create(ctx, cls, params, &m, err));
-    if (cls->estimate)
-        cls->estimate(m->params, shape->n_users, shape->n_items, shape->n_events, &bytes, &flops);
+    model_estimate(m, shape->n_users, shape->n_items, shape->n_events, &bytes, &flops);
     out->bytes = bytes + 4.0 * (double)shape->n_items +
                  train_view_estimate(rule, shape->n_events, shape->n_users, shape->n_items);
     out->core_seconds = flops / FLOPS_PER_CORE;

@@ -23,6 +23,9 @@ akin_status run_fit(struct train_run *run, const struct dataset *ds, struct fit_
 /* early.c: the number of epochs that the validation part of ds prefers. */
 akin_status early_find(struct train_run *run, const struct dataset *ds, int64_t *epochs,
                        akin_error *err);
+/* parts.c: the same for each part of a composite that has epochs; run->params and run->early say
+ * what was found. */
+akin_status early_parts(struct train_run *run, const struct dataset *ds, akin_error *err);
 /* Keeps the loss of an epoch for the card and the log. */
 akin_status run_note(struct train_run *run, int64_t epoch, double loss, akin_error *err);
 

@@ -3,7 +3,7 @@
  * class fits, the card says how it went.
  *
  * Cost: that of the model, and one view (weights, the matrix both ways). Deliberately not here:
- * the parts of composites and checkpoints, which come with the models that need them.
+ * fitting the parts of composites (models/parts.c), checkpoints.
  */
 #include "train/run.h"
 
@@ -178,7 +178,7 @@ static akin_status check_options(const struct train_run *run, akin_error *err)
                   opt->warm->cls->name);
     if (!opt->early_metric)
         return AKIN_OK;
-    if (!(run->cls->flags & MODEL_EPOCHS))
+    if (!(run->cls->flags & (MODEL_EPOCHS | MODEL_COMPOSITE)))
         AKIN_FAIL(AKIN_E_ARG, "%s: early_metric=%s, but the model has no epochs to stop", name,
                   opt->early_metric);
     if (opt->early_patience < 1)
@@ -207,7 +207,9 @@ akin_status train_model(akin_ctx *ctx, const struct dataset *ds, const struct tr
     AKIN_TRY(split_params(&run, err));
     if (ds->n_events == 0)
         AKIN_FAIL(AKIN_E_INPUT, "%s: the training data has no events", run.cls->name);
-    if (opt->early_metric)
+    if (opt->early_metric && (run.cls->flags & MODEL_COMPOSITE))
+        AKIN_TRY(early_parts(&run, ds, err));
+    else if (opt->early_metric)
         AKIN_TRY(early_find(&run, ds, &epochs, err));
     AKIN_TRY(final_model(&run, ds, epochs, &m, err));
     AKIN_TRY(card_fill(&run, m, (double)(clock_ns() - start) * 1e-9, err));

@@ -24,11 +24,12 @@ struct train_options {
  *
  * Feedback keys in params go before those in feedback. With early_metric a validation part is
  * carved from ds, a first fit finds the number of epochs, and the model that comes back is fitted
- * on all of ds for that number. The card gains feedback, time, train {seconds, peak_bytes, epochs,
- * loss, early}; model_fingerprint does not cover it.
- * Cost: the model's (with early_metric: twice, and an evaluation an epoch).
- * Fails: E_ARG (unknown model or key, bounds; early stopping of a model without epochs or together
- * with a warm start), E_INPUT, E_MEMORY, E_CANCELLED. Threads: the context's.
+ * on all of ds for that number; of a composite, each part that has epochs finds its own number
+ * alone, and has it as its parameter from then on. The card gains feedback, time, train {seconds,
+ * peak_bytes, epochs, loss, early}; model_fingerprint does not cover it. Cost: the model's (with
+ * early_metric: twice, and an evaluation an epoch). Fails: E_ARG (unknown model or key, bounds;
+ * early stopping of a model without epochs or together with a warm start), E_INPUT, E_MEMORY,
+ * E_CANCELLED. Threads: the context's.
  */
 akin_status train_model(akin_ctx *ctx, const struct dataset *ds, const struct train_options *opt,
                         struct model **out, akin_error *err);

@@ -2,7 +2,8 @@
  * Which models a search over all of them begins with. By what they learn from, not by name: those
  * that learn from values where errors of values are sought, the others where lists are. What a
  * model needs beyond that (times, texts, sessions) it says itself: its first trial fails with its
- * words, and it is out after the first round.
+ * words, and it is out after the first round. Composites are left out: they are made of what such a
+ * search finds.
  */
 #include "tune/goal.h"
 #include "tune/tune.h"
@@ -17,7 +18,7 @@ akin_status tune_auto(const json_t *metrics, const char *models[TUNE_MODELS], in
     bool is_error = metric_kind_of(&goal.metrics[0]) == METRIC_PAIR;
     *n = 0;
     for (size_t i = 0; (cls = model_class_at(i)) && *n < TUNE_MODELS; i++)
-        if (is_error == ((cls->flags & MODEL_WANTS_VALUES) != 0))
+        if (!(cls->flags & MODEL_COMPOSITE) && is_error == ((cls->flags & MODEL_WANTS_VALUES) != 0))
             models[(*n)++] = cls->name;
 done:
     return status;

@@ -93,6 +93,41 @@ class Pipeline(Case):
         self.assertEqual([s["name"] for s in planned["stages"] if s["stage"] == "tune"],
                          ["best", "any"])
 
+    def test_composites_of_earlier_entries(self):
+        text = CONFIG.format(out=self.out, factors=8, metric="ndcg@5").replace(
+            "evaluate:",
+            "  - {name: mix, type: blend, weights: [1, 0], of: [small, {type: popular}]}\n"
+            "  - {name: warm, type: switch, of: [popular, {type: fusion, of: 'small,popular'}]}\n"
+            "evaluate:", 1)
+        r = self.json("run", self.write("h.yaml", text), env=self.env)
+        value = {m["model"]: m["metrics"]["ndcg@5"]["value"] for m in r["evaluation"]["results"]}
+        self.assertEqual(value["mix"], value["small"])  # weights (1, 0) are the single model
+        params = self.json("inspect", self.out / "models" / "mix.akin")["card"]["params"]
+        self.assertEqual(params["of"], [{"type": "ials", "factors": 8}, {"type": "popular"}])
+        spelt = self.dir / "spelt.akin"
+        self.akin("train", self.out / "train.akin", "--model", "blend", "--set",
+                  "of=popular:method=count,ials:factors=4;epochs=2", "--set", "weights=1,2",
+                  "-o", spelt, env=self.env)
+        params = self.json("inspect", spelt)["card"]["params"]
+        self.assertEqual(params["of"], ["popular:method=count", "ials:factors=4;epochs=2"])
+        args = ("train", self.out / "train.akin", "--model", "fusion", "--early-stopping", "ndcg@5",
+                "--validation", "leave-last:1", "-o", spelt, "--set")
+        card = self.json(*args, "of=popular,ials:factors=4", env=self.env)["card"]
+        self.assertEqual(card["params"]["of"][0], {"type": "popular"})
+        early = card["train"]["early"][0]
+        self.assertEqual((early["part"], early["ials"]["epoch"]),
+                         (2, card["params"]["of"][1]["epochs"]))
+        _, err = self.akin(*args, "of=popular", env=self.env, status=2)
+        self.assertIn("no part has epochs", err)
+        for wrong, says in (("{name: w, type: blend, of: [small, other]}", "'other' is unknown"),
+                            ("{name: w, type: blend, of: [old]}", "path, tune or config"),
+                            ("{name: w, type: blend, of: [ruled]}", "rule of its own")):
+            bad = text.replace("evaluate:", "  - {name: old, path: x.akin}\n"
+                               "  - {name: ruled, type: ials, positive: value >= 3}\n"
+                               f"  - {wrong}\nevaluate:", 1)
+            _, err = self.akin("run", self.write("w.yaml", bad), env=self.env, status=2)
+            self.assertIn(says, err)
+
     def test_stage_stops_there(self):
         some, _ = self.states("--stage", "split")
         self.assertEqual(list(some), ["prepare", "report", "split"])

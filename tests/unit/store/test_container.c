@@ -114,6 +114,38 @@ static void test_get_refuses(void **state)
     container_close(c);
 }
 
+/* Sections under prefixes: each set is read by its own names; a name that gets too long is refused.
+ */
+static void test_under(void **state)
+{
+    struct fixture *f = *state;
+    struct container_writer *w = NULL;
+    struct container *c = NULL;
+    const void *data;
+    int64_t n;
+    assert_int_equal(container_create(f->ctx, f->path, CONTAINER_MODEL, &w, NULL), AKIN_OK);
+    for (int p = 0; p < 3; p++) {
+        static const char *const prefix[] = {"p0.", "p1.", ""};
+        container_write_under(w, prefix[p]);
+        assert_int_equal(container_add(w, "m.x", CONTAINER_REQUIRED, bytes + p, 1, NULL), AKIN_OK);
+    }
+    assert_int_equal(container_commit(w, NULL), AKIN_OK);
+    assert_int_equal(container_open(f->ctx, f->path, &c, NULL), AKIN_OK);
+    for (int p = 0; p < 3; p++) {
+        static const char *const prefix[] = {"p0.", "p1.", ""};
+        container_read_under(c, prefix[p]);
+        assert_int_equal(container_get(c, "m.x", 1, false, &data, &n, NULL), AKIN_OK);
+        assert_int_equal(*(const unsigned char *)data, bytes[p]);
+    }
+    container_read_under(c, "p2.");
+    assert_int_equal(container_get(c, "m.x", 1, false, &data, &n, NULL), AKIN_E_FORMAT);
+    container_close(c);
+    assert_int_equal(container_create_sum(f->ctx, &w, NULL), AKIN_OK);
+    container_write_under(w, "p0.p1.p2.p3.p4.p5.p6.p7.p8.p9.");
+    assert_int_equal(container_add(w, "long", 0, bytes, 1, NULL), AKIN_E_INTERNAL);
+    container_abort(w);
+}
+
 static void test_expect(void **state)
 {
     struct fixture *f = *state;
@@ -408,6 +440,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_get_refuses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_under, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_add_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty_file, set_up, tear_down),
