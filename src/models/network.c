@@ -172,6 +172,26 @@ void network_vectors(const void *self, struct item_vectors *out)
     *out = (struct item_vectors){last->W, last->b, (int32_t)last->n_in};
 }
 
+bool network_is(const struct model *m)
+{
+    return m->cls->scorer.vectors == network_vectors;
+}
+
+bool network_is_by_item(const struct model *m)
+{
+    const struct network *s = m->self;
+    int last = s->net.spec.n_layers - 1;
+    return s->net.spec.layer[last].unit != NET_SOFTMAX &&
+           !net_unit(s->net.spec.layer[last].unit)->has_slope;
+}
+
+void network_answer(const struct model *m, int64_t n, const float *z, float *y)
+{
+    const struct network *s = m->self;
+    int last = s->net.spec.n_layers - 1;
+    net_unit(s->net.spec.layer[last].unit)->apply(m->ctx->kern, n, z, s->net.layer[last].slope, y);
+}
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 akin_status network_save(const struct model *m, struct container_writer *w, akin_error *err)

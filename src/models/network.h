@@ -31,6 +31,12 @@ akin_status network_fit(struct model *m, const struct network_plan *plan,
 akin_status network_fold_in(const void *self, const struct query *q, float *state,
                             struct arena *scratch, akin_error *err);
 void network_vectors(const void *self, struct item_vectors *out);
+/* Is the model one of these? */
+bool network_is(const struct model *m);
+/* Of its output: does an item's depend on its own score alone, whatever its place in a row? */
+bool network_is_by_item(const struct model *m);
+/* y (n) = outputs of scores z: of any items by item, else of all of them in their order. */
+void network_answer(const struct model *m, int64_t n, const float *z, float *y);
 /* Section m.weights. */
 akin_status network_save(const struct model *m, struct container_writer *w, akin_error *err);
 akin_status network_load(struct model *m, const struct network_plan *plan, struct container *c,
