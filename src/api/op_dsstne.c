@@ -172,7 +172,8 @@ const struct op op_dsstne_generate = {
 
 struct dsstne_train_params {
     const char *config, *input, *output, *network, *dataset;
-    int64_t batch, epochs, optimizer;
+    const char *checkpoint;
+    int64_t batch, epochs, optimizer, resume;
     double alpha, lambda, lambda1, mu, mu1;
 };
 #define OPTIMIZERS "sgd|momentum|nesterov|adagrad|rmsprop|adadelta|adam"
@@ -200,6 +201,10 @@ static const akin_param dsstne_train_rows[] = {
                "adam: share kept of earlier squares; 0 = 0.999"),
     PARAM_CHOICE(struct dsstne_train_params, optimizer, "sgd", OPTIMIZERS, 0,
                  "how a step follows from a gradient; DSSTNE's program has sgd"),
+    PARAM_TEXT(struct dsstne_train_params, checkpoint, NULL, 0,
+               "model file to write after every epoch, so that the last good one is kept"),
+    PARAM_BOOL(struct dsstne_train_params, resume, "false", 0,
+               "go on from the checkpoint if it is there"),
     PARAM_END,
 };
 
@@ -289,8 +294,12 @@ static akin_status dsstne_train_run(struct op_call *call, json_t **result, akin_
     feedback = json_pack("{s:s}", "value_weight", ds->value ? "linear" : "none");
     if (!feedback)
         AKIN_FAIL(AKIN_E_MEMORY, "dsstne-train: out of memory");
-    const struct train_options opt = {
-        .model = "sdae", .params = params, .feedback = feedback, .now_unix = clock_unix()};
+    const struct train_options opt = {.model = "sdae",
+                                      .params = params,
+                                      .feedback = feedback,
+                                      .checkpoint = p.checkpoint,
+                                      .resume = p.resume != 0,
+                                      .now_unix = clock_unix()};
     AKIN_TRY(train_model(call->ctx, ds, &opt, &m, err));
     AKIN_TRY(model_save(m, p.network, err));
     *result = json_pack("{s:s, s:i, s:i, s:I, s:O?}", "network", p.network, "samples", m->users.n,
