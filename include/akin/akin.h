@@ -169,6 +169,8 @@ enum {
     AKIN_PARAM_HIDDEN = 16,    /* not in --help */
     AKIN_PARAM_SECRET = 32     /* never logged nor written to an artifact */
 };
+/* Also by one dash and this letter on the command line; in the highest byte of flags. */
+#define AKIN_PARAM_LETTER(c) ((uint32_t)(c) << 24)
 
 /* One row: CLI flags, config keys, HTTP, docs, tuner and model card derive from it. */
 typedef struct akin_param {

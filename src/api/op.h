@@ -32,6 +32,7 @@ extern const struct op op_recommend, op_similar, op_segment, op_predict;
 extern const struct op op_demo, op_report, op_run, op_plan, op_models, op_params, op_doctor;
 extern const struct op op_serve, op_keys, op_store;
 extern const struct op op_itemsets, op_rules;
+extern const struct op op_dsstne_generate, op_dsstne_train, op_dsstne_predict;
 
 /* Fills `out` from the keys that belong to group `g` of the operation. */
 akin_status op_parse(struct op_call *call, size_t g, void *out, akin_error *err);
@@ -43,6 +44,11 @@ akin_status op_check_keys(const struct op_call *call, akin_error *err);
 /* Opens a dataset argument; g = the group of `prepare` keys. Logs what was read. */
 akin_status op_open_dataset(struct op_call *call, size_t g, const char *source,
                             struct dataset **out, akin_error *err);
+
+/* A text of DSSTNE's as a dataset; with_values: else whatever values it has are left out. report:
+ * new, may be NULL. Fails: as prepare; E_INPUT if it is a dataset. */
+akin_status dsstne_text_open(akin_ctx *ctx, const char *path, bool with_values,
+                             struct dataset **out, json_t **report, akin_error *err);
 
 /* A result that streams to a file (by extension: .csv, .jsonl) or to the context's sink. */
 struct op_output {

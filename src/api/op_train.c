@@ -15,6 +15,8 @@ struct train_op_params {
     int64_t patience;
     const char *validation;
     const char *warm_start;
+    const char *checkpoint;
+    int64_t resume;
 };
 static const akin_param train_op_rows[] = {
     PARAM_TEXT(struct train_op_params, data, NULL, AKIN_PARAM_REQUIRED | AKIN_PARAM_POSITIONAL,
@@ -36,6 +38,11 @@ static const akin_param train_op_rows[] = {
                "split that carves the validation part, default time:0.1 (or ratio:0.1)"),
     PARAM_TEXT(struct train_op_params, warm_start, NULL, 0,
                "earlier model file of the same kind to start from"),
+    PARAM_TEXT(
+        struct train_op_params, checkpoint, NULL, 0,
+        "model file to write after every epoch, so that the last good one is kept (networks)"),
+    PARAM_BOOL(struct train_op_params, resume, "false", 0,
+               "go on from the checkpoint if it is there: the model is that of one run"),
     PARAM_END,
 };
 
@@ -93,6 +100,8 @@ static akin_status train_run(struct op_call *call, json_t **result, akin_error *
                                       .early_patience = p.patience,
                                       .validation = p.validation,
                                       .warm = warm,
+                                      .checkpoint = p.checkpoint,
+                                      .resume = p.resume != 0,
                                       .now_unix = clock_unix()};
     AKIN_TRY(train_model(call->ctx, ds, &opt, &m, err));
     AKIN_TRY(model_save(m, p.output, err));

@@ -1,7 +1,8 @@
 /*
  * The command line → JSON parameters, by the operation's own table: `_` is `-`, booleans need no
  * value and have a --no- form, lists append, maps take key=value. `--set key=value` behind a
- * `--model` of a list belongs to that model.
+ * `--model` of a list belongs to that model. An operation whose rows have letters takes those, and
+ * whole names, by one dash.
  */
 #include "cli/cli.h"
 
@@ -33,6 +34,17 @@ static const akin_param *find_param(const akin_op *op, const char *name, size_t 
     for (size_t g = 0; g < op->n_groups; g++) {
         for (const akin_param *p = op->groups[g].params; p->name; p++) {
             if (same_name(name, n, p->name))
+                return p;
+        }
+    }
+    return NULL;
+}
+
+static const akin_param *find_letter(const akin_op *op, char letter)
+{
+    for (size_t g = 0; g < op->n_groups; g++) {
+        for (const akin_param *p = op->groups[g].params; p->name; p++) {
+            if (letter && p->flags >> 24 == (unsigned char)letter)
                 return p;
         }
     }
@@ -317,13 +329,35 @@ static int long_flag(const akin_op *op, char **argv, int left, struct globals *g
     return value ? 1 : 2;
 }
 
+/* -d, -d value, or -alpha of an operation that has letters. Words used, 0 = error, -1 = none such.
+ */
+static int letter_flag(const akin_op *op, char **argv, int left, json_t *params)
+{
+    const char *name = argv[0] + 1;
+    const akin_param *p = name[1] ? NULL : find_letter(op, name[0]);
+    bool has_letters = op->n_groups > 0 && op->groups[0].params->flags >> 24 != 0;
+    if (!p && name[1] && has_letters)
+        p = find_param(op, name, strlen(name));
+    if (!p)
+        return -1;
+    if (p->type == AKIN_PARAM_BOOL)
+        return set_value(op, p, "true", params, false) ? 1 : 0;
+    if (left < 2)
+        return usage(op, "a value must follow", argv[0]) ? 1 : 0;
+    return set_value(op, p, argv[1], params, false) ? 2 : 0;
+}
+
 bool args_parse(const akin_op *op, int argc, char **argv, struct globals *g, json_t *params)
 {
     bool only_positional = false;
     for (int i = 0; i < argc;) {
         char *word = argv[i];
-        int used = 1;
-        if (only_positional || word[0] != '-' || word[1] == '\0') {
+        int used = 1, letter = -1;
+        if (word[0] == '-' && word[1] && word[1] != '-' && !only_positional)
+            letter = letter_flag(op, argv + i, argc - i, params);
+        if (letter >= 0) {
+            used = letter;
+        } else if (only_positional || word[0] != '-' || word[1] == '\0') {
             used = positional(op, word, params) ? 1 : 0;
         } else if (strcmp(word, "--") == 0) {
             only_positional = true;

@@ -24,7 +24,7 @@ void help_program(FILE *out)
     fprintf(out, "akin %s: a recommender engine\n\nusage: akin COMMAND [OPTION]...\n\n",
             akin_version());
     for (size_t i = 0; (op = akin_op_at(i)); i++)
-        fprintf(out, "  %-11s %s\n", op->name, op->summary);
+        fprintf(out, "  %-15s %s\n", op->name, op->summary);
     fprintf(out, "\n  akin COMMAND --help tells more; akin completion bash|zsh|fish; akin man\n"
                  "\nexample: akin evaluate --train ratings.csv --model popular --model ials "
                  "--positive 'value >= 4'\n");
@@ -65,9 +65,12 @@ static void print_option(FILE *out, const akin_param *p)
     if (p->flags & AKIN_PARAM_POSITIONAL) {
         n = snprintf(flag, sizeof flag, "%s", p->name);
     } else {
-        n = snprintf(flag, sizeof flag, "--%s%s%s", p->name, *placeholder(p) ? " " : "",
+        char letter[8] = "";
+        if (p->flags >> 24)
+            snprintf(letter, sizeof letter, "-%c, ", (char)(p->flags >> 24));
+        n = snprintf(flag, sizeof flag, "%s--%s%s%s", letter, p->name, *placeholder(p) ? " " : "",
                      placeholder(p));
-        for (int i = 0; flag[i] && flag[i] != ' '; i++)
+        for (size_t i = 0; i < strlen(letter) + 2 + strlen(p->name) && flag[i]; i++)
             flag[i] = flag[i] == '_' ? '-' : flag[i];
     }
     fprintf(out, n > 24 ? "  %s\n%28s" : "  %-25s %s", flag, "");

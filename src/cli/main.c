@@ -60,6 +60,19 @@ static const akin_op *find_op(const char *name)
     return NULL;
 }
 
+/* The operation of the command line: one word, or two of a family ("dsstne train"). *n: words. */
+static const akin_op *find_command(int argc, char **argv, int *n)
+{
+    const akin_op *op = find_op(argv[1]);
+    char name[64];
+    *n = 1;
+    if (op || argc < 3)
+        return op;
+    *n = 2;
+    int size = snprintf(name, sizeof name, "%s-%s", argv[1], argv[2]);
+    return size < (int)sizeof name ? find_op(name) : NULL;
+}
+
 static void watch_signals(const akin_op *op)
 {
     struct sigaction action = {0};
@@ -195,7 +208,8 @@ static int run_builtin(int argc, char **argv)
         return 0;
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        const akin_op *op = argc > 2 ? find_op(argv[2]) : NULL;
+        int n_words;
+        const akin_op *op = argc > 2 ? find_command(argc - 1, argv + 1, &n_words) : NULL;
         if (op)
             help_op(stdout, op);
         else
@@ -225,14 +239,15 @@ int main(int argc, char **argv)
     int code = run_builtin(argc, argv);
     if (code >= 0)
         return code;
-    const akin_op *op = find_op(argv[1]);
+    int n_words;
+    const akin_op *op = find_command(argc, argv, &n_words);
     if (!op) {
         fprintf(stderr, "akin: error: unknown command '%s' (see akin --help)\n", argv[1]);
         return 2;
     }
     json_t *params = json_object();
     code = 2;
-    if (args_parse(op, argc - 2, argv + 2, &s.globals, params)) {
+    if (args_parse(op, argc - 1 - n_words, argv + 1 + n_words, &s.globals, params)) {
         if (s.globals.help) {
             help_op(stdout, op);
             code = 0;

@@ -1,9 +1,10 @@
 /*
  * Guessing a format, from the name's ending and the first lines. The rules are few and plain, so
  * that a guess can be told to the user in one word and overruled by --format:
- * '{' jsonl · "::" movielens · `number feature:value …` libsvm · TAB before one last token sessions
- * · TAB tsv · a constant number of commas csv, else basket · blanks: 2 to 4 columns csv, a count in
- * front or consecutive ids adjacency, else basket.
+ * '{' jsonl · "::" movielens · one TAB, then names joined by ':' that are more than a pair dsstne ·
+ * `number feature:value …` libsvm · TAB before one last token sessions · TAB tsv · a constant
+ * number of commas csv, else basket · blanks: 2 to 4 columns csv, a count in front or consecutive
+ * ids adjacency, else basket.
  */
 #include "data/format.h"
 
@@ -19,8 +20,27 @@ struct line_shape {
     bool has_double;    /* "::" */
     bool one_after_tab; /* exactly one TAB, one token behind it */
     bool first_is_int, rest_is_pairs;
+    bool is_features, is_surely_features; /* one TAB, one token behind it: a,1:b or a:b:c */
     uint32_t first;
 };
+
+/* Names joined by ':' that no pair is mistaken for: three of them, or a value before a ':'. Not
+ * addresses. */
+static bool features_shape(const char *p, int64_t n)
+{
+    int colons = 0;
+    bool has_value = false, comma = false;
+    for (int64_t i = 0; i < n; i++) {
+        comma = comma || p[i] == ',';
+        if (p[i] != ':')
+            continue;
+        if (i + 1 < n && (p[i + 1] == '/' || p[i + 1] == ':'))
+            return false;
+        has_value = has_value || comma;
+        colons++;
+    }
+    return colons > 1 || has_value;
+}
 
 static void shape_of(const char *p, int64_t n, struct line_shape *s)
 {
@@ -57,6 +77,8 @@ static void shape_of(const char *p, int64_t n, struct line_shape *s)
     const char *tab = memchr(p, '\t', (size_t)n);
     s->one_after_tab =
         s->tabs == 1 && last && tab < last && !memchr(tab, ' ', (size_t)(p + n - tab));
+    s->is_features = s->one_after_tab && s->tokens == 2;
+    s->is_surely_features = s->is_features && features_shape(last, p + n - last);
 }
 
 /* Lines separated by blanks: pairs and triples, adjacency, or baskets. */
@@ -85,16 +107,20 @@ static void guess_blanks(const struct line_shape *s, int n, struct format_guess 
 static void guess_lines(const struct line_shape *s, int n, struct format_guess *out)
 {
     bool same_commas = true, same_tabs = true, sessions = false, all_single = true;
-    bool pairs = n > 0;
+    bool pairs = n > 0, features = true, surely = false;
     for (int i = 0; i < n; i++) {
         same_commas = same_commas && s[i].commas == s[0].commas;
         same_tabs = same_tabs && s[i].tabs == s[0].tabs;
         all_single = all_single && (s[i].tabs == 0 || s[i].one_after_tab);
         sessions = sessions || (s[i].one_after_tab && s[i].tokens > 2);
+        features = features && s[i].is_features;
+        surely = surely || s[i].is_surely_features;
         pairs = pairs && s[i].rest_is_pairs && s[i].tokens > 1;
     }
     if (s[0].has_double) {
         out->format = FORMAT_MOVIELENS;
+    } else if (features && surely) {
+        out->format = FORMAT_DSSTNE;
     } else if (pairs) {
         out->format = FORMAT_LIBSVM;
     } else if (sessions && all_single) {
@@ -194,8 +220,9 @@ void format_guess(const char *name, const char *head, int64_t size, struct forma
 
 const char *format_text(int format)
 {
-    static const char *const names[] = {"auto",      "csv",    "tsv",      "movielens", "jsonl",
-                                        "adjacency", "basket", "sessions", "libsvm",    "parquet"};
+    static const char *const names[] = {"auto",   "csv",       "tsv",    "movielens",
+                                        "jsonl",  "adjacency", "basket", "sessions",
+                                        "libsvm", "dsstne",    "parquet"};
     return names[format];
 }
 

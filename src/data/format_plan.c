@@ -101,6 +101,13 @@ static bool is_switched_off(const struct prepare_params *p, const char *key)
     return value && json_is_string(value) && json_string_length(value) == 0;
 }
 
+/* `value=` is all that can be said of the columns of dsstne. */
+static bool is_without_values(const struct prepare_params *p, const struct read_plan *plan)
+{
+    return plan->format == FORMAT_DSSTNE && json_object_size(p->columns) == 1 &&
+           is_switched_off(p, "value");
+}
+
 static akin_status columns_context(const struct prepare_params *p, const struct input *in,
                                    struct read_plan *plan, akin_error *err)
 {
@@ -274,7 +281,8 @@ static akin_status plan_begin(akin_ctx *ctx, const struct prepare_params *p, int
     plan->sep = plan->format == FORMAT_TSV ? '\t' : guess.sep;
     if (plan->format == FORMAT_BASKET && !*guessed && guess.format != FORMAT_BASKET)
         plan->sep = guess.format == FORMAT_CSV && guess.sep == ',' ? ',' : ' ';
-    if (plan->format == FORMAT_SESSIONS || plan->format == FORMAT_LIBSVM)
+    if (plan->format == FORMAT_SESSIONS || plan->format == FORMAT_LIBSVM ||
+        plan->format == FORMAT_DSSTNE)
         plan->sep = ' ';
     if (plan->format == FORMAT_ADJACENCY)
         plan->sep = guess.sep == ',' || guess.sep == '\t' ? guess.sep : ' ';
@@ -373,11 +381,12 @@ akin_status plan_create(akin_ctx *ctx, const struct prepare_params *p, int64_t m
     }
     if (plan->format <= FORMAT_JSONL) {
         AKIN_TRY(columns_assign(p, in, plan, err));
-    } else if (p->columns && json_object_size(p->columns) > 0) {
+    } else if (p->columns && json_object_size(p->columns) > 0 && !is_without_values(p, plan)) {
         AKIN_FAIL(AKIN_E_ARG, "%s: format %s has no columns (drop --columns, or say --format csv)",
                   input_path(in), format_text(plan->format));
     }
-    plan->has_value = plan->has_value || plan->format == FORMAT_LIBSVM;
+    plan->has_value = plan->has_value || plan->format == FORMAT_LIBSVM ||
+                      (plan->format == FORMAT_DSSTNE && !is_without_values(p, plan));
     plan->by_row = p->order == 1 || plan->format == FORMAT_SESSIONS;
     plan->unit = (int)p->time_unit;
     if (plan->has_time && plan->unit == UNIT_AUTO)

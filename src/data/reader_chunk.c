@@ -314,6 +314,8 @@ read_fn read_fn_of(int format)
         return read_lists;
     case FORMAT_LIBSVM:
         return read_libsvm;
+    case FORMAT_DSSTNE:
+        return read_dsstne;
     default:
         return read_csv;
     }

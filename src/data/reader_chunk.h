@@ -19,9 +19,11 @@ enum read_format {
     FORMAT_BASKET,
     FORMAT_SESSIONS,
     FORMAT_LIBSVM,
+    FORMAT_DSSTNE,
     FORMAT_PARQUET /* named so that the refusal can say what to do */
 };
-#define FORMAT_CHOICES "auto|csv|tsv|movielens|jsonl|adjacency|basket|sessions|libsvm|parquet"
+#define FORMAT_CHOICES                                                                             \
+    "auto|csv|tsv|movielens|jsonl|adjacency|basket|sessions|libsvm|dsstne|parquet"
 
 enum read_lead { LEAD_ID, LEAD_NONE, LEAD_COUNT };
 enum read_unit { UNIT_AUTO, UNIT_S, UNIT_MS, UNIT_US, UNIT_ISO };
@@ -157,6 +159,8 @@ akin_status read_jsonl(struct chunk *c, const char *text, int64_t n, int64_t fro
 akin_status read_lists(struct chunk *c, const char *text, int64_t n, int64_t from, int64_t limit,
                        bool is_last, int64_t *at, akin_error *err);
 akin_status read_libsvm(struct chunk *c, const char *text, int64_t n, int64_t from, int64_t limit,
+                        bool is_last, int64_t *at, akin_error *err);
+akin_status read_dsstne(struct chunk *c, const char *text, int64_t n, int64_t from, int64_t limit,
                         bool is_last, int64_t *at, akin_error *err);
 read_fn read_fn_of(int format);
 

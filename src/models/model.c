@@ -220,9 +220,12 @@ void model_estimate(const struct model *m, int64_t n_users, int64_t n_items, int
 
 struct scorer model_scorer(const struct model *m)
 {
+    uint32_t timed = 0;
+    for (int32_t p = 0; p < m->n_parts; p++)
+        timed |= model_scorer(m->part[p]).flags & SCORER_TIMED;
     return (struct scorer){.cls = &m->cls->scorer,
                            .self = m->self,
-                           .flags = m->cls->scorer_flags ? m->cls->scorer_flags(m) : 0,
+                           .flags = timed | (m->cls->scorer_flags ? m->cls->scorer_flags(m) : 0U),
                            .n_items = m->items.n,
                            .item_count = m->item_count};
 }

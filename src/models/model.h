@@ -28,9 +28,11 @@ struct fit_control {
      */
     akin_status (*epoch)(void *arg, struct model *m, int64_t epoch, double loss, bool *stop,
                          akin_error *err);
-    const struct model *warm; /* an earlier model of the same class, or NULL */
-    const int32_t *warm_user; /* (n_users) index in warm, -1 = new */
-    const int32_t *warm_item; /* (n_items) */
+    const struct model *warm;   /* an earlier model of the same class, or NULL */
+    const int32_t *warm_user;   /* (n_users) index in warm, -1 = new */
+    const int32_t *warm_item;   /* (n_items) */
+    const struct model *resume; /* this very fit after some epochs, as it was saved then, or NULL;
+                                   only of MODEL_CHECKPOINTS */
 };
 
 enum model_flags {
@@ -39,7 +41,8 @@ enum model_flags {
     MODEL_WANTS_VALUES = 4, /* learns from values rather than positives */
     MODEL_SOME_ITEMS = 8,   /* has items with positives alone: estimate gets their number */
     MODEL_COMPOSITE = 16,   /* made of parts, which its list parameter `of` names (parts.h) */
-    MODEL_OUT_OF_FOLD = 32  /* a composite that fits its parts twice */
+    MODEL_OUT_OF_FOLD = 32, /* a composite that fits its parts twice */
+    MODEL_CHECKPOINTS = 64  /* saved in an epoch call-back it holds all that the next epochs need */
 };
 
 /* What another library calls a parameter; a list of them ends with {NULL, NULL}. */

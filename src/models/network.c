@@ -98,7 +98,7 @@ static akin_status grown(const struct model *m, int64_t epoch, double rate, akin
                      m->cls->name, epoch, rate, rate / 4);
 }
 
-/* What a last step left: a loss would tell only in the next one. */
+/* What an epoch's last step left: a loss would tell only in the next one. */
 static bool is_finite(const struct net *net)
 {
     bool bad = false;
@@ -112,17 +112,34 @@ static akin_status run_epochs(struct model *m, struct net_train *t, int64_t epoc
 {
     akin_status status = AKIN_OK;
     bool stop = false;
-    int64_t epoch = 0;
-    while (epoch < epochs && !stop) {
+    while (t->epoch < epochs && !stop) {
         double loss = 0.0;
-        AKIN_TRY(net_train_epoch(t, ++epoch, &loss, err));
-        if (!isfinite(loss))
-            AKIN_TRY(grown(m, epoch, t->spec.rate, err));
+        AKIN_TRY(net_train_epoch(t, t->epoch + 1, &loss, err));
+        if (!isfinite(loss) || !is_finite(t->net))
+            AKIN_TRY(grown(m, t->epoch, t->spec.rate, err));
         if (ctl->epoch)
-            AKIN_TRY(ctl->epoch(ctl->arg, m, epoch, loss, &stop, err));
+            AKIN_TRY(ctl->epoch(ctl->arg, m, t->epoch, loss, &stop, err));
     }
-    if (!is_finite(t->net))
-        AKIN_TRY(grown(m, epoch, t->spec.rate, err));
+done:
+    return status;
+}
+
+/* On from where a file says that this fit was. */
+static akin_status start_again(const struct model *m, struct net_train *t,
+                               const struct model *resume, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    const struct network *old = resume->self;
+    const struct network_mark *mark = old->mark;
+    if (!mark || old->net.n_weights != t->net->n_weights || mark->n_state != net_train_states(t))
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: the checkpoint is no state of this fit", m->cls->name);
+    memcpy(t->net->weights, old->net.weights, (size_t)t->net->n_weights * sizeof *t->net->weights);
+    if (mark->n_state > 0)
+        memcpy(t->state, old->state, (size_t)mark->n_state * sizeof *t->state);
+    t->epoch = mark->epoch;
+    t->steps = mark->steps;
+    t->power1 = mark->power1;
+    t->power2 = mark->power2;
 done:
     return status;
 }
@@ -143,8 +160,12 @@ akin_status network_fit(struct model *m, const struct network_plan *plan,
     how.batch = rows_of_batch(how.batch, m->users.n);
     how.kl_steps = plan->kl_epochs * (double)((m->users.n + how.batch - 1) / how.batch);
     AKIN_TRY(net_train_init(&s->net, &tv->by_user, &how, &t, err));
+    if (ctl->resume)
+        AKIN_TRY(start_again(m, &t, ctl->resume, err));
+    s->running = &t;
     AKIN_TRY(run_epochs(m, &t, plan->epochs, ctl, err));
 done:
+    s->running = NULL;
     net_train_free(&t);
     return status;
 }
@@ -172,13 +193,65 @@ void network_vectors(const void *self, struct item_vectors *out)
     *out = (struct item_vectors){last->W, last->b, (int32_t)last->n_in};
 }
 
+bool network_is(const struct model *m)
+{
+    return m->cls->scorer.vectors == network_vectors;
+}
+
+bool network_is_by_item(const struct model *m)
+{
+    const struct network *s = m->self;
+    int last = s->net.spec.n_layers - 1;
+    return s->net.spec.layer[last].unit != NET_SOFTMAX &&
+           !net_unit(s->net.spec.layer[last].unit)->has_slope;
+}
+
+void network_answer(const struct model *m, int64_t n, const float *z, float *y)
+{
+    const struct network *s = m->self;
+    int last = s->net.spec.n_layers - 1;
+    net_unit(s->net.spec.layer[last].unit)->apply(m->ctx->kern, n, z, s->net.layer[last].slope, y);
+}
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 akin_status network_save(const struct model *m, struct container_writer *w, akin_error *err)
 {
+    akin_status status = AKIN_OK;
     const struct network *s = m->self;
-    return container_add(w, "m.weights", CONTAINER_REQUIRED, s->net.weights,
-                         s->net.n_weights * (int64_t)sizeof *s->net.weights, err);
+    const struct net_train *t = s->running;
+    AKIN_TRY(container_add(w, "m.weights", CONTAINER_REQUIRED, s->net.weights,
+                           s->net.n_weights * (int64_t)sizeof *s->net.weights, err));
+    if (!t)
+        goto done;
+    const struct network_mark mark = {t->epoch, t->steps, net_train_states(t), t->power1,
+                                      t->power2};
+    AKIN_TRY(container_add(w, "m.mark", 0, &mark, sizeof mark, err));
+    AKIN_TRY(
+        container_add(w, "m.state", 0, t->state, mark.n_state * (int64_t)sizeof *t->state, err));
+done:
+    return status;
+}
+
+static akin_status load_mark(struct model *m, struct container *c, akin_error *err)
+{
+    akin_status status = AKIN_OK;
+    struct network *s = m->self;
+    const void *data;
+    int64_t n;
+    AKIN_TRY(container_get(c, "m.mark", sizeof *s->mark, true, &data, &n, err));
+    if (!data)
+        goto done;
+    const struct network_mark *mark = data;
+    bool ok = n == 1 && mark->epoch >= 0 && mark->steps >= 0 && mark->n_state >= 0 &&
+              mark->n_state <= 4 * s->net.n_weights && mark->power1 >= 0.0 && mark->power1 <= 1.0 &&
+              mark->power2 >= 0.0 && mark->power2 <= 1.0;
+    if (!ok)
+        AKIN_FAIL(AKIN_E_FORMAT, "%s: section m.mark is damaged", container_path(c));
+    AKIN_TRY(model_load_floats(m->ctx, c, "m.state", mark->n_state, &s->state, err));
+    s->mark = mark;
+done:
+    return status;
 }
 
 akin_status network_load(struct model *m, const struct network_plan *plan, struct container *c,
@@ -195,6 +268,7 @@ akin_status network_load(struct model *m, const struct network_plan *plan, struc
                   inner.message);
     AKIN_TRY(model_load_floats(m->ctx, c, "m.weights", s->net.n_weights, &weights, err));
     net_map(&s->net, weights);
+    AKIN_TRY(load_mark(m, c, err));
 done:
     return status;
 }

@@ -11,7 +11,17 @@
 /* self of such a model, or its first field. */
 struct network {
     struct net net;
-    bool is_binary; /* weights of events count as 1 */
+    bool is_binary;                  /* weights of events count as 1 */
+    const struct net_train *running; /* while it is fitted, what a file then also holds */
+    const struct network_mark
+        *mark;          /* of a file saved while it was fitted, in that file; or NULL */
+    const float *state; /* the optimizer's, beside mark */
+};
+
+/* Section m.mark: where a fit was. Little-endian, as all of a file. */
+struct network_mark {
+    int64_t epoch, steps, n_state; /* n_state: floats of m.state */
+    double power1, power2;         /* of the optimizer (net_train.h) */
 };
 
 /* What a model makes of its parameters, whatever the data. */
@@ -31,7 +41,13 @@ akin_status network_fit(struct model *m, const struct network_plan *plan,
 akin_status network_fold_in(const void *self, const struct query *q, float *state,
                             struct arena *scratch, akin_error *err);
 void network_vectors(const void *self, struct item_vectors *out);
-/* Section m.weights. */
+/* Is the model one of these? */
+bool network_is(const struct model *m);
+/* Of its output: does an item's depend on its own score alone, whatever its place in a row? */
+bool network_is_by_item(const struct model *m);
+/* y (n) = outputs of scores z: of any items by item, else of all of them in their order. */
+void network_answer(const struct model *m, int64_t n, const float *z, float *y);
+/* Section m.weights; while it is fitted also m.mark and m.state, which other readers skip. */
 akin_status network_save(const struct model *m, struct container_writer *w, akin_error *err);
 akin_status network_load(struct model *m, const struct network_plan *plan, struct container *c,
                          akin_error *err);

@@ -87,7 +87,8 @@ akin_status parts_explain(const struct model *m, const struct query *q, int32_t 
 /* Near items: reciprocal rank fusion of what those parts say that compare items. */
 akin_status parts_similar(const struct model *m, int32_t item, struct evidence *out,
                           struct arena *scratch, akin_error *err);
-/* scorer_flags: SCORER_RATES and SCORER_ITEMS_ONLY if all parts have them. */
+/* scorer_flags: SCORER_RATES and SCORER_ITEMS_ONLY if all parts have them. (SCORER_TIMED, which a
+ * composite has if a part has it, is model_scorer's.) */
 uint32_t parts_flags(const struct model *m);
 /* Columns of a request's context: those of the first part that has any. */
 const struct features *parts_context(const struct model *m);

@@ -8,6 +8,7 @@
  */
 #include "core/par.h"
 #include "core/rng.h"
+#include "core/text.h"
 #include "models/model_impl.h"
 #include "models/parts.h"
 
@@ -26,10 +27,10 @@ akin_status parts_numbers(const struct model *m, const char *key, const json_t *
                   m->n_parts);
     for (int32_t p = 0; p < m->n_parts; p++) {
         const json_t *given = list ? json_array_get(list, (size_t)p) : NULL;
-        char *end = NULL;
         const char *text = json_string_value(given);
-        out[p] = !list ? otherwise : text ? strtod(text, &end) : json_number_value(given);
-        bool is_number = !list || (text ? end != text && *end == '\0' : json_is_number(given));
+        out[p] = list ? json_number_value(given) : otherwise;
+        bool is_number =
+            !list || (text ? text_to_double(text, strlen(text), &out[p]) : json_is_number(given));
         if (!is_number || !(out[p] >= lo && out[p] <= hi))
             AKIN_FAIL(AKIN_E_ARG, "%s: %s of part %d (must be a number %g..%g)", m->cls->name, key,
                       p + 1, lo, hi);

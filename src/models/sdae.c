@@ -226,7 +226,7 @@ static void sdae_estimate(const void *params, int64_t n_users, int64_t n_items, 
 const struct model_class model_sdae = {
     .name = "sdae",
     .summary = "deep sparse autoencoder with the parameters of DSSTNE",
-    .flags = MODEL_EPOCHS | MODEL_CLOSED_FORM,
+    .flags = MODEL_EPOCHS | MODEL_CHECKPOINTS | MODEL_CLOSED_FORM,
     .params = sdae_rows,
     .n_params = PARAM_COUNT(sdae_rows),
     .params_size = sizeof(struct sdae_params),

@@ -10,10 +10,12 @@
  * Cost: by=user that of one part; by=item of all. Not done: thresholds found by themselves (a
  * parameter of the tuner's would not know how many there are).
  */
+#include "core/text.h"
 #include "models/model_impl.h"
 #include "models/parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BY_USER, BY_ITEM };
 
@@ -55,10 +57,9 @@ static akin_status switch_open(struct model *m, akin_error *err)
     for (int32_t i = 1; i < m->n_parts; i++, from *= 2) {
         const json_t *given = p->thresholds ? json_array_get(p->thresholds, (size_t)i - 1) : NULL;
         const char *text = json_string_value(given);
-        char *end = NULL;
-        self->from[i] = !given ? from : text ? strtod(text, &end) : json_number_value(given);
-        if ((text && *end) || !(self->from[i] >= 0 && self->from[i] <= 1e9) ||
-            self->from[i] < self->from[i - 1])
+        self->from[i] = given ? json_number_value(given) : from;
+        if ((text && !text_to_double(text, strlen(text), &self->from[i])) ||
+            !(self->from[i] >= 0 && self->from[i] <= 1e9) || self->from[i] < self->from[i - 1])
             AKIN_FAIL(AKIN_E_ARG, "%s: threshold %d (must be 0..1e9 and ascending)", m->cls->name,
                       i);
     }

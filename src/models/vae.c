@@ -116,7 +116,7 @@ static void vae_estimate(const void *params, int64_t n_users, int64_t n_items, i
 const struct model_class model_vae = {
     .name = "vae",
     .summary = "autoencoder with a multinomial likelihood (Mult-VAE, Mult-DAE)",
-    .flags = MODEL_EPOCHS | MODEL_CLOSED_FORM,
+    .flags = MODEL_EPOCHS | MODEL_CHECKPOINTS | MODEL_CLOSED_FORM,
     .params = vae_rows,
     .n_params = PARAM_COUNT(vae_rows),
     .params_size = sizeof(struct vae_params),

@@ -3,7 +3,7 @@
  *
  * Memory: the weights two to four times (gradients, the optimizer's states), a minibatch of
  * outputs, three lines of outputs a worker. Not here: a way back to the epoch before a network blew
- * up; the caller learns of it by the loss.
+ * up; the caller learns of it by the loss, and keeps what it wants (models/network.c).
  */
 #include "solve/net_impl.h"
 
@@ -102,6 +102,11 @@ akin_status net_train_init(struct net *net, const struct csr *rows,
     AKIN_TRY(weights_init(out, err));
 done:
     return status;
+}
+
+int64_t net_train_states(const struct net_train *t)
+{
+    return net_optimizer(t->spec.optimizer)->n_states * t->net->n_weights;
 }
 
 void net_train_free(struct net_train *t)
@@ -219,6 +224,7 @@ akin_status net_train_epoch(struct net_train *t, int64_t epoch, double *loss, ak
         AKIN_TRY(net_train_update(t, err));
         total += mean * (double)n;
     }
+    t->epoch = epoch;
     *loss = total / (double)(t->n_order > 0 ? t->n_order : 1);
 done:
     return status;

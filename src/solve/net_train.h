@@ -72,7 +72,7 @@ struct net_train {
     float *picked_b;       /* (columns) biases */
     float *line;           /* (workers, 3, columns) */
     double *loss;          /* (batch) */
-    int64_t steps;         /* done */
+    int64_t epoch, steps;  /* done */
     double power1, power2; /* of adam's betas */
     float kl;              /* of this step */
 };
@@ -93,6 +93,8 @@ akin_status net_train_gradient(struct net_train *t, const int32_t *row, int64_t 
                                akin_error *err);
 /* The optimizer's step with them. */
 akin_status net_train_update(struct net_train *t, akin_error *err);
+/* Floats of the optimizer's state. */
+int64_t net_train_states(const struct net_train *t);
 /* All rows once; loss: mean over rows, NaN or infinite if the weights grew without bound. Fails:
  * E_CANCELLED. Cost: 6·rows·weights flops, and two to five passes over the weights a step. */
 akin_status net_train_epoch(struct net_train *t, int64_t epoch, double *loss, akin_error *err);

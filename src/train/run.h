@@ -15,8 +15,19 @@ struct train_run {
     json_t *loss;   /* owned: per epoch of the last fit */
     json_t *early;  /* owned: what early stopping found, or NULL */
     int64_t epochs; /* of the last fit */
+    int64_t kept;   /* the epoch in the checkpoint, 0 = none */
 };
 
+/* checkpoint.c: whether options go together; the state to go on from, NULL = none; whether it is
+ * one of m's fit on tv, with its losses then; the file of an epoch; what a failure leaves, added to
+ * its message. */
+akin_status checkpoint_check(const struct train_run *run, akin_error *err);
+akin_status checkpoint_open(struct train_run *run, struct model **out, akin_error *err);
+akin_status checkpoint_join(struct train_run *run, const struct model *m,
+                            const struct train_view *tv, const struct model *resume,
+                            akin_error *err);
+akin_status checkpoint_keep(struct train_run *run, struct model *m, akin_error *err);
+void checkpoint_tell(const struct train_run *run, akin_error *err);
 /* A fitted model on ds; control as model_fit. */
 akin_status run_fit(struct train_run *run, const struct dataset *ds, struct fit_control *ctl,
                     struct model **out, akin_error *err);

@@ -3,7 +3,7 @@
  * class fits, the card says how it went.
  *
  * Cost: that of the model, and one view (weights, the matrix both ways). Deliberately not here:
- * fitting the parts of composites (models/parts.c), checkpoints.
+ * fitting the parts of composites (models/parts.c).
  */
 #include "train/run.h"
 
@@ -87,6 +87,7 @@ akin_status run_fit(struct train_run *run, const struct dataset *ds, struct fit_
         progress_begin(run->ctx, run->cls->name, planned_epochs(m));
         is_open = true;
     }
+    AKIN_TRY(checkpoint_join(run, m, &tv, ctl->resume, err));
     AKIN_TRY(model_fit(m, &tv, ctl, err));
     *out = m;
     m = NULL;
@@ -108,11 +109,15 @@ struct final_fit {
 static akin_status final_epoch(void *arg, struct model *m, int64_t epoch, double loss, bool *stop,
                                akin_error *err)
 {
-    (void)m;
     struct final_fit *fit = arg;
     if (fit->epochs > 0 && epoch >= fit->epochs)
         *stop = true;
-    return run_note(fit->run, epoch, loss, err);
+    akin_status status = AKIN_OK;
+    AKIN_TRY(run_note(fit->run, epoch, loss, err));
+    if (fit->run->opt->checkpoint)
+        AKIN_TRY(checkpoint_keep(fit->run, m, err));
+done:
+    return status;
 }
 
 static akin_status final_model(struct train_run *run, const struct dataset *ds, int64_t epochs,
@@ -122,6 +127,7 @@ static akin_status final_model(struct train_run *run, const struct dataset *ds, 
     const struct model *warm = run->opt->warm;
     struct final_fit fit = {run, epochs};
     struct fit_control ctl = {.arg = &fit};
+    struct model *resume = NULL;
     int32_t *users = NULL, *items = NULL;
     if (run->cls->flags & MODEL_EPOCHS)
         ctl.epoch = final_epoch;
@@ -134,8 +140,11 @@ static akin_status final_model(struct train_run *run, const struct dataset *ds, 
         ctl.warm_user = users;
         ctl.warm_item = items;
     }
+    AKIN_TRY(checkpoint_open(run, &resume, err));
+    ctl.resume = resume;
     AKIN_TRY(run_fit(run, ds, &ctl, out, err));
 done:
+    model_free(resume);
     mem_free(run->ctx, users);
     mem_free(run->ctx, items);
     return status;
@@ -204,6 +213,7 @@ akin_status train_model(akin_ctx *ctx, const struct dataset *ds, const struct tr
     if (!run.cls)
         AKIN_TRY(model_class_get(opt->model, &run.cls, err));
     AKIN_TRY(check_options(&run, err));
+    AKIN_TRY(checkpoint_check(&run, err));
     AKIN_TRY(split_params(&run, err));
     if (ds->n_events == 0)
         AKIN_FAIL(AKIN_E_INPUT, "%s: the training data has no events", run.cls->name);
@@ -216,6 +226,8 @@ akin_status train_model(akin_ctx *ctx, const struct dataset *ds, const struct tr
     *out = m;
     m = NULL;
 done:
+    if (status != AKIN_OK)
+        checkpoint_tell(&run, err);
     model_free(m);
     json_decref(run.params);
     json_decref(run.feedback_keys);

@@ -14,6 +14,8 @@ struct train_options {
     int64_t early_patience;        /* epochs without gain before stopping, >= 1 */
     const char *validation;        /* split text for the validation part; NULL = that of the data */
     const struct model *warm;      /* or NULL */
+    const char *checkpoint;        /* file to write after each epoch of the last fit; or NULL */
+    bool resume;                   /* go on from that file if it is there */
     int64_t now_unix;              /* for the card */
     const struct model_class *cls; /* instead of model: a class outside the registry; or NULL */
 };
@@ -26,9 +28,12 @@ struct train_options {
  * carved from ds, a first fit finds the number of epochs, and the model that comes back is fitted
  * on all of ds for that number; of a composite, each part that has epochs finds its own number
  * alone, and has it as its parameter from then on. The card gains feedback, time, train {seconds,
- * peak_bytes, epochs, loss, early}; model_fingerprint does not cover it. Cost: the model's (with
- * early_metric: twice, and an evaluation an epoch). Fails: E_ARG (unknown model or key, bounds;
- * early stopping of a model without epochs or together with a warm start), E_INPUT, E_MEMORY,
+ * peak_bytes, epochs, loss, early}; model_fingerprint does not cover it.
+ * A checkpoint is a model file of the last good epoch, with what its next epochs need; training on
+ * from it gives the same bits as not having stopped. Only of models with MODEL_CHECKPOINTS.
+ * Cost: the model's (with early_metric: twice, and an evaluation an epoch).
+ * Fails: E_ARG (unknown model or key, bounds; early stopping of a model without epochs or together
+ * with a warm start; a checkpoint that is there, or of something else), E_INPUT, E_MEMORY,
  * E_CANCELLED. Threads: the context's.
  */
 akin_status train_model(akin_ctx *ctx, const struct dataset *ds, const struct train_options *opt,

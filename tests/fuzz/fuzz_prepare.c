@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    "\"duplicates\":\"first\"}")},
         {"f.csv", ("{\"columns\":{\"user_id\":\"1\",\"item_id\":\"2\",\"time\":\"3\","
                    "\"event_type\":\"4\",\"text\":\"5\"},\"context\":[\"6\"]}")},
+        {"f.txt", "{\"format\":\"dsstne\",\"duplicates\":\"sum\"}"},
     };
     enum { WAYS = sizeof ways / sizeof ways[0] };
     if (size == 0 || size > 1 << 16)

@@ -123,6 +123,32 @@ static void test_libsvm(void **state)
     prepared_free(&r);
 }
 
+static void test_dsstne(void **state)
+{
+    (void)state;
+    static const char text[] = "a\t3,0.5:7:\n"
+                               "b\t3,2:9,x:4,1,2::7,nan\n"
+                               "no tab\n"
+                               "\t3\n"
+                               "a\t9, 4 \n";
+    struct prepared r = prepare_string(ctx, "a.txt", text, "{\"format\":\"dsstne\"}");
+    assert_int_equal(r.status, AKIN_OK);
+    assert_events(r.ds, "a", "3 0.5\n7 1\n9 4\n");
+    assert_events(r.ds, "b", "3 2\n");
+    assert_int_equal(dropped(&r, "bad_value"), 2);
+    assert_int_equal(dropped(&r, "malformed"), 2);
+    assert_int_equal(dropped(&r, "missing_id"), 1);
+    prepared_free(&r);
+    /* values switched off: dates of a filter file say nothing */
+    check("a.txt", "a\t3,990:7,991\n", "{\"format\":\"dsstne\",\"columns\":{\"value\":\"\"}}", "a",
+          "3\n7\n");
+    /* guessed, and what looks like it */
+    check("a.txt", "1\t31,2.5:1029,3\n2\t10\n", "{}", "1", "31 2.5\n1029 3\n");
+    check("a.txt", "u\tx:y:z\n", "{}", "u", "x 1\ny 1\nz 1\n");
+    check("a.txt", "1\t3:0.5\n", "{}", "1", "3 0.5\n");
+    check("a.txt", "u\thttp://x,1:2\nv\ta\n", "{}", "u", "http://x,1:2\n");
+}
+
 static void test_jsonl(void **state)
 {
     (void)state;
@@ -321,14 +347,14 @@ static void test_context(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv),        cmocka_unit_test(test_csv_forms),
-        cmocka_unit_test(test_lists),      cmocka_unit_test(test_lists_defects),
-        cmocka_unit_test(test_libsvm),     cmocka_unit_test(test_jsonl),
-        cmocka_unit_test(test_times),      cmocka_unit_test(test_defects),
-        cmocka_unit_test(test_nul),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_duplicates), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_core),       cmocka_unit_test(test_mixed_ids),
-        cmocka_unit_test(test_context),
+        cmocka_unit_test(test_csv),       cmocka_unit_test(test_csv_forms),
+        cmocka_unit_test(test_lists),     cmocka_unit_test(test_lists_defects),
+        cmocka_unit_test(test_libsvm),    cmocka_unit_test(test_dsstne),
+        cmocka_unit_test(test_jsonl),     cmocka_unit_test(test_times),
+        cmocka_unit_test(test_defects),   cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_types),     cmocka_unit_test(test_core),
+        cmocka_unit_test(test_mixed_ids), cmocka_unit_test(test_context),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
