@@ -10,14 +10,14 @@
  * of events and of items drawn beside them. mcmc samples all parameters with their priors, als
  * solves them in turn at reg.
  *
- * Training: fm_fit.c, fm_step.c; the data: fm_side.c; classes: fm_latent.c; askers, late items,
- * reasons: fm_ask.c. Not here: interactions of more than two features, sets of earlier items as
- * features (bmf has those).
+ * The data: fm_columns.c, fm_events.c, fm_asker.c (shared with ffm); training: fm_fit.c, fm_side.c,
+ * fm_step.c; classes: fm_latent.c; askers' rows, reasons: fm_ask.c. Not here: interactions of more
+ * than two features, sets of earlier items as features (bmf has those).
  */
 #include "models/fm.h"
 
 static const akin_param fm_rows[] = {
-    PARAM_CHOICE(struct fm_params, task, "regression", "regression|classification|ranking", 0,
+    PARAM_CHOICE(struct fm_params, task, "regression", FM_TASKS, 0,
                  "what is learnt: values; which events are positives; events against items drawn "
                  "at random"),
     PARAM_CHOICE(
@@ -53,34 +53,33 @@ static const akin_param fm_rows[] = {
                "go by columns of events, which requests may name then"),
 };
 
-struct feature_options fm_options(const struct fm_params *p, enum fm_side_of side)
+void fm_init(struct model *m, uint64_t seed)
 {
-    (void)p;
-    return (struct feature_options){.language = 0,
-                                    .ngrams = 1,
-                                    .min_df = 2,
-                                    .max_df = .5,
-                                    .max_words = 20000,
-                                    .weighting = FEATURE_PLAIN,
-                                    .bm25_k1 = 1.2,
-                                    .bm25_b = .75,
-                                    .bins = 10,
-                                    .is_raw = side != FM_ITEMS,
-                                    .may_be_empty = true};
+    const struct fm_params *p = m->params;
+    struct fm *s = m->self;
+    *s = (struct fm){
+        .known = {.ctx = m->ctx,
+                  .owner = m,
+                  .choice = {m->cls->name, p->task, p->negatives, p->columns, p->tags != 0,
+                             p->user_features != 0, p->item_features != 0, p->context != 0},
+                  .n_items = m->items.n,
+                  .seed = seed},
+        .params = p,
+        .k = p->factors,
+        .k1 = p->factors + 1,
+        .S = fm_samples(p)};
 }
 
 static uint32_t fm_flags(const struct model *m)
 {
     const struct fm_params *p = m->params;
-    return p->task == FM_REGRESSION       ? SCORER_RATES
-           : p->task == FM_CLASSIFICATION ? SCORER_LOG_ODDS
-                                          : 0;
+    return fm_task_flags(p->task);
 }
 
 static const struct features *fm_context(const struct model *m)
 {
     const struct fm *s = m->self;
-    return s->spec[FM_CONTEXT];
+    return s->known.spec[FM_CONTEXT];
 }
 
 static void fm_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,

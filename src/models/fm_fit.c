@@ -23,7 +23,7 @@ struct kept {
 static akin_status kept_make(struct fm_fit *f, struct kept *to, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int64_t n = f->self->n_items, S = f->self->S;
+    int64_t n = f->self->known.n_items, S = f->self->S;
     MEM_ZERO(f->ctx, to->items, n * S * f->k1);
     if (f->p->solver == FM_MCMC) {
         MEM_ZERO(f->ctx, to->drawn, n * S * f->k1);
@@ -34,7 +34,7 @@ static akin_status kept_make(struct fm_fit *f, struct kept *to, akin_error *err)
     MEM_ZERO(f->ctx, to->prior, 2 * S * f->k1);
     MEM_ZERO(f->ctx, to->newcomer, S * f->k1);
     for (int s = 0; s < FM_SIDES; s++)
-        MEM_ZERO(f->ctx, to->theta[s], S * fm_count(f->self, s) * f->k1);
+        MEM_ZERO(f->ctx, to->theta[s], S * fm_count(&f->self->known, s) * f->k1);
 done:
     return status;
 }
@@ -77,7 +77,7 @@ static void keep(const struct fm_fit *f, const struct kept *to, int64_t sample)
         to->newcomer[sample * k1 + t] = (float)item->mean[t];
     }
     for (int s = 0; s < FM_SIDES; s++) {
-        int64_t n = fm_count(f->self, s) * k1;
+        int64_t n = fm_count(&f->self->known, s) * k1;
         if (n > 0)
             memcpy(to->theta[s] + sample * n, f->side[s].theta + f->side[s].n_own * k1,
                    (size_t)n * sizeof(float));
@@ -87,8 +87,8 @@ static void keep(const struct fm_fit *f, const struct kept *to, int64_t sample)
 /* From means of offsets. */
 static void set_biases(const struct fm *s, float *bias)
 {
-    for (int64_t i = 0; i < s->n_items; i++)
-        bias[i] = (float)(s->base + s->spread * (double)bias[i]);
+    for (int64_t i = 0; i < s->known.n_items; i++)
+        bias[i] = (float)(s->known.base + s->known.spread * (double)bias[i]);
 }
 
 /* α given Σ left²; the noise of classes is part of their weights. */
@@ -187,14 +187,7 @@ akin_status fm_fit(struct model *m, const struct train_view *tv, const struct fi
     struct kept to = {0};
     struct fm_fit f = {.ctx = m->ctx, .m = m, .tv = tv, .p = p, .self = self, .seed = tv->seed};
     (void)ctl;
-    *self = (struct fm){.ctx = m->ctx,
-                        .owner = m,
-                        .params = p,
-                        .k = p->factors,
-                        .k1 = p->factors + 1,
-                        .S = fm_samples(p),
-                        .n_items = m->items.n,
-                        .seed = tv->seed};
+    fm_init(m, tv->seed);
     f.k = self->k;
     f.k1 = self->k1;
     AKIN_TRY(fm_read(&f, err));
