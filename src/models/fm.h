@@ -5,7 +5,7 @@
 #include "kern/kern.h"
 #include "models/fm_data.h"
 
-enum fm_solver { FM_MCMC, FM_ALS };
+enum fm_solver { FM_MCMC, FM_ALS, FM_SGD, FM_ADAGRAD };
 
 struct fm_params {
     int64_t task;
@@ -18,6 +18,9 @@ struct fm_params {
     double reg;
     double linear_reg;
     double noise;
+    double learning_rate;
+    int64_t batch;
+    double stddev;
     int64_t negatives;
     json_t *columns;
     int64_t tags;
@@ -27,11 +30,11 @@ struct fm_params {
 };
 
 /*
- * The kept samples; als keeps its last state as the only one. k = factors, k1 = k + 1; a row of
- * parameters is [v, w]. In a sample an item is the sum of what it has, [Σ x v, 1], and its offset
- * Σ x w and the pairs inside it; what only users and contexts have is summed when they ask. An
- * asker's row is solved with items as they were drawn; scored is the mean of what could have been
- * drawn of the item itself, which takes its noise out of predictions (as in bmf.h).
+ * The kept samples; other solvers than mcmc keep their last state as the only one. k = factors, k1
+ * = k + 1; a row of parameters is [v, w]. In a sample an item is the sum of what it has, [Σ x v,
+ * 1], and its offset Σ x w and the pairs inside it; what only users and contexts have is summed
+ * when they ask. An asker's row is solved with items as they were drawn; scored is the mean of what
+ * could have been drawn of the item itself, which takes its noise out of predictions (as in bmf.h).
  */
 struct fm {
     struct fm_known known;

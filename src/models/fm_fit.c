@@ -5,7 +5,7 @@
  *
  * Kept of users is what they share: anybody's own row follows from her events (fm_ask.c), exactly
  * and without the draw's noise, so that no user is stored and strangers are no other case.
- * Cost of a sweep: fm_step.c's. Not here: several ranks, warm start.
+ * Cost of a sweep: fm_step.c's; sgd, adagrad: fm_gradient.c. Not here: several ranks, warm start.
  */
 #include "models/fm_fit.h"
 #include "core/par.h"
@@ -15,12 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Writable views of what the model owns. */
-struct kept {
-    float *theta[FM_SIDES], *items, *drawn, *gap, *offset, *bias, *prior, *newcomer;
-};
-
-static akin_status kept_make(struct fm_fit *f, struct kept *to, akin_error *err)
+static akin_status kept_make(struct fm_fit *f, struct fm_kept *to, akin_error *err)
 {
     akin_status status = AKIN_OK;
     int64_t n = f->self->known.n_items, S = f->self->S;
@@ -39,7 +34,7 @@ done:
     return status;
 }
 
-static void hand_over(const struct kept *to, struct fm *self)
+static void hand_over(const struct fm_kept *to, struct fm *self)
 {
     self->items = to->items;
     self->drawn = to->drawn ? to->drawn : to->items;
@@ -51,7 +46,7 @@ static void hand_over(const struct kept *to, struct fm *self)
         self->theta[s] = to->theta[s];
 }
 
-static void keep(const struct fm_fit *f, const struct kept *to, int64_t sample)
+static void keep(const struct fm_fit *f, const struct fm_kept *to, int64_t sample)
 {
     const struct fm_side *items = &f->side[FM_ITEMS];
     const struct fm_group *user = f->side[FM_USERS].group, *item = items->group;
@@ -116,7 +111,7 @@ done:
     return status;
 }
 
-static akin_status run(struct fm_fit *f, const struct kept *to, akin_error *err)
+static akin_status run(struct fm_fit *f, const struct fm_kept *to, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct fm_params *p = f->p;
@@ -184,21 +179,29 @@ akin_status fm_fit(struct model *m, const struct train_view *tv, const struct fi
     akin_status status = AKIN_OK;
     struct fm *self = m->self;
     const struct fm_params *p = m->params;
-    struct kept to = {0};
+    struct fm_kept to = {0};
     struct fm_fit f = {.ctx = m->ctx, .m = m, .tv = tv, .p = p, .self = self, .seed = tv->seed};
+    struct fm_data d = {.ctx = m->ctx, .m = m, .tv = tv, .known = &self->known};
+    bool is_gradient = p->solver == FM_SGD || p->solver == FM_ADAGRAD;
     (void)ctl;
     fm_init(m, tv->seed);
     f.k = self->k;
     f.k1 = self->k1;
-    AKIN_TRY(fm_read(&f, err));
-    AKIN_TRY(fit_make(&f, err));
+    AKIN_TRY(fm_data_read(&d, err));
     status = kept_make(&f, &to, err);
     hand_over(&to, self); /* also what a failure leaves: model_free frees it */
     AKIN_TRY(status);
-    start(&f);
-    AKIN_TRY(run(&f, &to, err));
+    if (is_gradient) {
+        AKIN_TRY(fm_fit_gradient(&f, &to, &d, err));
+    } else {
+        AKIN_TRY(fm_take(&f, &d, err));
+        AKIN_TRY(fit_make(&f, err));
+        start(&f);
+        AKIN_TRY(run(&f, &to, err));
+    }
     set_biases(self, to.bias);
 done:
+    fm_data_free(&d);
     mem_free(m->ctx, to.gap);
     fit_free(&f);
     return status;

@@ -166,22 +166,19 @@ done:
     return status;
 }
 
-akin_status fm_read(struct fm_fit *f, akin_error *err)
+akin_status fm_take(struct fm_fit *f, struct fm_data *d, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    struct fm_data d = {.ctx = f->ctx, .m = f->m, .tv = f->tv, .known = &f->self->known};
-    AKIN_TRY(fm_data_read(&d, err));
-    f->n = d.n;
-    f->target = d.target;
-    d.target = NULL;
+    f->n = d->n;
+    f->target = d->target;
+    d->target = NULL;
     MEM_NEW(f->ctx, f->left, f->n);
     if (f->p->task != FM_REGRESSION)
         MEM_NEW(f->ctx, f->weight, f->n);
     AKIN_TRY(make_starts(f, err));
     for (int s = 0; s < FM_SIDES; s++)
-        if (d.row[s])
-            AKIN_TRY(make_side(f, &d, s, err));
+        if (d->row[s])
+            AKIN_TRY(make_side(f, d, s, err));
 done:
-    fm_data_free(&d);
     return status;
 }
