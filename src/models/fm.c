@@ -10,19 +10,20 @@
  * of events and of items drawn beside them. mcmc samples all parameters with their priors, als
  * solves them in turn at reg.
  *
- * Training: fm_fit.c, fm_step.c; the data: fm_side.c; classes: fm_latent.c; askers, late items,
- * reasons: fm_ask.c. Not here: interactions of more than two features, sets of earlier items as
- * features (bmf has those).
+ * The data: fm_columns.c, fm_events.c, fm_asker.c (shared with ffm); training: fm_fit.c, fm_side.c,
+ * fm_step.c; classes: fm_latent.c; askers' rows, reasons: fm_ask.c. Not here: interactions of more
+ * than two features, sets of earlier items as features (bmf has those).
  */
 #include "models/fm.h"
 
 static const akin_param fm_rows[] = {
-    PARAM_CHOICE(struct fm_params, task, "regression", "regression|classification|ranking", 0,
+    PARAM_CHOICE(struct fm_params, task, "regression", FM_TASKS, 0,
                  "what is learnt: values; which events are positives; events against items drawn "
                  "at random"),
     PARAM_CHOICE(
-        struct fm_params, solver, "mcmc", "mcmc|als", 0,
-        "mcmc: the mean over samples, with priors that are learnt; als: one solution at reg"),
+        struct fm_params, solver, "mcmc", "mcmc|als|sgd|adagrad", 0,
+        "mcmc: the mean over samples, with priors that are learnt; als: one solution at reg; sgd, "
+        "adagrad: the same by gradients of batches"),
     PARAM_INT(struct fm_params, factors, "8", 1, 512, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
               "length of the vectors of features"),
     PARAM_INT(struct fm_params, samples, "16", 1, 10000, "", 0,
@@ -31,14 +32,21 @@ static const akin_param fm_rows[] = {
               "mcmc: sweeps before the first sample is kept"),
     PARAM_INT(struct fm_params, thin, "8", 1, 100000, "sweeps", 0,
               "mcmc: sweeps from one kept sample to the next"),
-    PARAM_INT(struct fm_params, epochs, "20", 1, 100000, "", AKIN_PARAM_TUNE, "als: sweeps"),
+    PARAM_INT(struct fm_params, epochs, "20", 1, 100000, "", AKIN_PARAM_TUNE,
+              "all but mcmc: sweeps over the events"),
     PARAM_REAL(struct fm_params, reg, "10", 1e-6, 1e9, "", AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
-               "als: weight of the squares of vectors, of values of variance 1"),
+               "all but mcmc: weight of the squares of vectors, of values of variance 1"),
     PARAM_REAL(struct fm_params, linear_reg, "2", 1e-6, 1e9, "",
-               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "als: the same of biases"),
+               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "all but mcmc: the same of biases"),
     PARAM_REAL(struct fm_params, noise, "0.75", 0.001, 1000, "", AKIN_PARAM_TUNE,
                "mcmc, regression: least standard deviation of a value around its prediction, in "
                "units of that of all values; above it is drawn"),
+    PARAM_REAL(struct fm_params, learning_rate, "0", 0, 1e3, "", 0,
+               "sgd, adagrad: length of a step; 0 = 0.01 of sgd, 0.1 of adagrad"),
+    PARAM_INT(struct fm_params, batch, "1024", 1, 1000000, "events", 0,
+              "sgd, adagrad: events between two steps"),
+    PARAM_REAL(struct fm_params, stddev, "0.1", 1e-9, 1e3, "", 0,
+               "sgd, adagrad: standard deviation of vectors at first"),
     PARAM_INT(struct fm_params, negatives, "4", 1, 1000, "", AKIN_PARAM_TUNE,
               "ranking: items drawn beside each positive"),
     PARAM_LIST(
@@ -53,34 +61,33 @@ static const akin_param fm_rows[] = {
                "go by columns of events, which requests may name then"),
 };
 
-struct feature_options fm_options(const struct fm_params *p, enum fm_side_of side)
+void fm_init(struct model *m, uint64_t seed)
 {
-    (void)p;
-    return (struct feature_options){.language = 0,
-                                    .ngrams = 1,
-                                    .min_df = 2,
-                                    .max_df = .5,
-                                    .max_words = 20000,
-                                    .weighting = FEATURE_PLAIN,
-                                    .bm25_k1 = 1.2,
-                                    .bm25_b = .75,
-                                    .bins = 10,
-                                    .is_raw = side != FM_ITEMS,
-                                    .may_be_empty = true};
+    const struct fm_params *p = m->params;
+    struct fm *s = m->self;
+    *s = (struct fm){
+        .known = {.ctx = m->ctx,
+                  .owner = m,
+                  .choice = {m->cls->name, p->task, p->negatives, p->columns, p->tags != 0,
+                             p->user_features != 0, p->item_features != 0, p->context != 0},
+                  .n_items = m->items.n,
+                  .seed = seed},
+        .params = p,
+        .k = p->factors,
+        .k1 = p->factors + 1,
+        .S = fm_samples(p)};
 }
 
 static uint32_t fm_flags(const struct model *m)
 {
     const struct fm_params *p = m->params;
-    return p->task == FM_REGRESSION       ? SCORER_RATES
-           : p->task == FM_CLASSIFICATION ? SCORER_LOG_ODDS
-                                          : 0;
+    return fm_task_flags(p->task);
 }
 
 static const struct features *fm_context(const struct model *m)
 {
     const struct fm *s = m->self;
-    return s->spec[FM_CONTEXT];
+    return s->known.spec[FM_CONTEXT];
 }
 
 static void fm_estimate(const void *params, int64_t n_users, int64_t n_items, int64_t nnz,
@@ -93,6 +100,11 @@ static void fm_estimate(const void *params, int64_t n_users, int64_t n_items, in
     double sweeps = (double)(p->solver == FM_MCMC ? p->burn_in + p->samples * p->thin : p->epochs);
     *bytes = 4 * (double)n_items * (double)fm_samples(p) * (2 * k1 + 1) + 40 * events +
              rows * (8 * k1 + 72);
+    if (p->solver == FM_SGD || p->solver == FM_ADAGRAD) {
+        *bytes += 16 * 6 * events;
+        *flops = 6 * events * (150 + 12 * k1 * sweeps);
+        return;
+    }
     *flops = sweeps * (6 * events * (k1 * k1 + 16 * k1) + rows * (k1 * k1 * k1 / 3 + 40 * k1));
 }
 

@@ -2,12 +2,10 @@
 #ifndef AKIN_MODELS_FM_H
 #define AKIN_MODELS_FM_H
 
-#include "data/features.h"
 #include "kern/kern.h"
-#include "models/model.h"
+#include "models/fm_data.h"
 
-enum fm_task { FM_REGRESSION, FM_CLASSIFICATION, FM_RANKING };
-enum fm_solver { FM_MCMC, FM_ALS };
+enum fm_solver { FM_MCMC, FM_ALS, FM_SGD, FM_ADAGRAD };
 
 struct fm_params {
     int64_t task;
@@ -20,6 +18,9 @@ struct fm_params {
     double reg;
     double linear_reg;
     double noise;
+    double learning_rate;
+    int64_t batch;
+    double stddev;
     int64_t negatives;
     json_t *columns;
     int64_t tags;
@@ -28,47 +29,32 @@ struct fm_params {
     int64_t context;
 };
 
-/* What features are of; one spec each. */
-enum fm_side_of { FM_ITEMS, FM_CONTEXT, FM_USERS, FM_SIDES };
-
 /*
- * The kept samples; als keeps its last state as the only one. k = factors, k1 = k + 1; a row of
- * parameters is [v, w]. In a sample an item is the sum of what it has, [Σ x v, 1], and its offset
- * Σ x w and the pairs inside it; what only users and contexts have is summed when they ask. An
- * asker's row is solved with items as they were drawn; scored is the mean of what could have been
- * drawn of the item itself, which takes its noise out of predictions (as in bmf.h).
+ * The kept samples; other solvers than mcmc keep their last state as the only one. k = factors, k1
+ * = k + 1; a row of parameters is [v, w]. In a sample an item is the sum of what it has, [Σ x v,
+ * 1], and its offset Σ x w and the pairs inside it; what only users and contexts have is summed
+ * when they ask. An asker's row is solved with items as they were drawn; scored is the mean of what
+ * could have been drawn of the item itself, which takes its noise out of predictions (as in bmf.h).
  */
 struct fm {
-    akin_ctx *ctx;
-    const struct model *owner;
+    struct fm_known known;
     const struct fm_params *params;
     int64_t k, k1, S;
-    int64_t n_items;
-    struct features *spec[FM_SIDES]; /* owned; NULL = nothing is known of that side */
-    const float *theta[FM_SIDES];    /* (S, features of the spec, k1) */
-    const float *items;              /* (n_items, S, k1) means */
-    const float *drawn;              /* (n_items, S, k1); of als, items */
-    const float *offset;             /* (n_items, S) drawn */
-    const float *bias;               /* (n_items) base + spread · the mean of offsets' means */
-    const float *prior;              /* (S, 2, k1) of users themselves: mean, precision over α */
-    const float *newcomer;           /* (S, k1) mean of items themselves */
-    struct csr user_rows;            /* (n_users, features) of users; empty = none */
-    struct csr context_rows;         /* (distinct contexts, features) */
-    const int32_t *context_of;       /* (events trained on) into context_rows; NULL = none */
-    double base, spread;             /* of targets: ŷ = base + spread · what is modelled */
-    uint64_t seed;
-    bool is_mapped; /* arrays lie in the model's file */
+    const float *theta[FM_SIDES]; /* (S, features of the spec, k1) */
+    const float *items;           /* (n_items, S, k1) means */
+    const float *drawn;           /* (n_items, S, k1); of als, items */
+    const float *offset;          /* (n_items, S) drawn */
+    const float *bias;            /* (n_items) base + spread · the mean of offsets' means */
+    const float *prior;           /* (S, 2, k1) of users themselves: mean, precision over α */
+    const float *newcomer;        /* (S, k1) mean of items themselves */
 };
 
 static inline int64_t fm_samples(const struct fm_params *p)
 {
     return p->solver == FM_MCMC ? p->samples : 1;
 }
-static inline int64_t fm_count(const struct fm *s, enum fm_side_of side)
-{
-    return s->spec[side] ? features_count(s->spec[side]) : 0;
-}
-struct feature_options fm_options(const struct fm_params *p, enum fm_side_of side);
+/* self of a model that is to be fitted or loaded. */
+void fm_init(struct model *m, uint64_t seed);
 
 /* Sums of features: to (k1) += [Σ x v, Σ x w + Σ pairs]; theta (features, k1). Cost: n·k. */
 void fm_sum(int64_t k, const float *theta, const int32_t *feature, const float *value, int64_t n,
@@ -76,18 +62,8 @@ void fm_sum(int64_t k, const float *theta, const int32_t *feature, const float *
 /* θ·θ' of the first k. */
 static inline float fm_dot(const struct fm *s, const float *a, const float *b)
 {
-    return s->ctx->kern->dot(a, b, s->k);
+    return s->known.ctx->kern->dot(a, b, s->k);
 }
-
-/*
- * Negatives of ranking, a pure function of the history: the j-th item put beside the event at
- * `place`, none of own (ascending); -1 if none was found.
- */
-int32_t fm_negative(uint64_t seed, int32_t item, int64_t place, int64_t j, int64_t n_items,
-                    const int32_t *own, int64_t n_own);
-/* What logistic rows weigh given x̂, and the target less x̂ that goes with it: the bound of Jaakkola
- * and Jordan 2000, doi:10.1023/A:1008932416310. */
-void fm_logit(double x, bool is_positive, float *weight, float *residual);
 
 /*
  * A row of least squares: A = Σ w z zᵀ (lower triangle), b = Σ w z r, to

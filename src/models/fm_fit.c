@@ -5,7 +5,7 @@
  *
  * Kept of users is what they share: anybody's own row follows from her events (fm_ask.c), exactly
  * and without the draw's noise, so that no user is stored and strangers are no other case.
- * Cost of a sweep: fm_step.c's. Not here: several ranks, warm start.
+ * Cost of a sweep: fm_step.c's; sgd, adagrad: fm_gradient.c. Not here: several ranks, warm start.
  */
 #include "models/fm_fit.h"
 #include "core/par.h"
@@ -15,15 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Writable views of what the model owns. */
-struct kept {
-    float *theta[FM_SIDES], *items, *drawn, *gap, *offset, *bias, *prior, *newcomer;
-};
-
-static akin_status kept_make(struct fm_fit *f, struct kept *to, akin_error *err)
+static akin_status kept_make(struct fm_fit *f, struct fm_kept *to, akin_error *err)
 {
     akin_status status = AKIN_OK;
-    int64_t n = f->self->n_items, S = f->self->S;
+    int64_t n = f->self->known.n_items, S = f->self->S;
     MEM_ZERO(f->ctx, to->items, n * S * f->k1);
     if (f->p->solver == FM_MCMC) {
         MEM_ZERO(f->ctx, to->drawn, n * S * f->k1);
@@ -34,12 +29,12 @@ static akin_status kept_make(struct fm_fit *f, struct kept *to, akin_error *err)
     MEM_ZERO(f->ctx, to->prior, 2 * S * f->k1);
     MEM_ZERO(f->ctx, to->newcomer, S * f->k1);
     for (int s = 0; s < FM_SIDES; s++)
-        MEM_ZERO(f->ctx, to->theta[s], S * fm_count(f->self, s) * f->k1);
+        MEM_ZERO(f->ctx, to->theta[s], S * fm_count(&f->self->known, s) * f->k1);
 done:
     return status;
 }
 
-static void hand_over(const struct kept *to, struct fm *self)
+static void hand_over(const struct fm_kept *to, struct fm *self)
 {
     self->items = to->items;
     self->drawn = to->drawn ? to->drawn : to->items;
@@ -51,7 +46,7 @@ static void hand_over(const struct kept *to, struct fm *self)
         self->theta[s] = to->theta[s];
 }
 
-static void keep(const struct fm_fit *f, const struct kept *to, int64_t sample)
+static void keep(const struct fm_fit *f, const struct fm_kept *to, int64_t sample)
 {
     const struct fm_side *items = &f->side[FM_ITEMS];
     const struct fm_group *user = f->side[FM_USERS].group, *item = items->group;
@@ -77,7 +72,7 @@ static void keep(const struct fm_fit *f, const struct kept *to, int64_t sample)
         to->newcomer[sample * k1 + t] = (float)item->mean[t];
     }
     for (int s = 0; s < FM_SIDES; s++) {
-        int64_t n = fm_count(f->self, s) * k1;
+        int64_t n = fm_count(&f->self->known, s) * k1;
         if (n > 0)
             memcpy(to->theta[s] + sample * n, f->side[s].theta + f->side[s].n_own * k1,
                    (size_t)n * sizeof(float));
@@ -87,8 +82,8 @@ static void keep(const struct fm_fit *f, const struct kept *to, int64_t sample)
 /* From means of offsets. */
 static void set_biases(const struct fm *s, float *bias)
 {
-    for (int64_t i = 0; i < s->n_items; i++)
-        bias[i] = (float)(s->base + s->spread * (double)bias[i]);
+    for (int64_t i = 0; i < s->known.n_items; i++)
+        bias[i] = (float)(s->known.base + s->known.spread * (double)bias[i]);
 }
 
 /* α given Σ left²; the noise of classes is part of their weights. */
@@ -116,7 +111,7 @@ done:
     return status;
 }
 
-static akin_status run(struct fm_fit *f, const struct kept *to, akin_error *err)
+static akin_status run(struct fm_fit *f, const struct fm_kept *to, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct fm_params *p = f->p;
@@ -184,28 +179,29 @@ akin_status fm_fit(struct model *m, const struct train_view *tv, const struct fi
     akin_status status = AKIN_OK;
     struct fm *self = m->self;
     const struct fm_params *p = m->params;
-    struct kept to = {0};
+    struct fm_kept to = {0};
     struct fm_fit f = {.ctx = m->ctx, .m = m, .tv = tv, .p = p, .self = self, .seed = tv->seed};
+    struct fm_data d = {.ctx = m->ctx, .m = m, .tv = tv, .known = &self->known};
+    bool is_gradient = p->solver == FM_SGD || p->solver == FM_ADAGRAD;
     (void)ctl;
-    *self = (struct fm){.ctx = m->ctx,
-                        .owner = m,
-                        .params = p,
-                        .k = p->factors,
-                        .k1 = p->factors + 1,
-                        .S = fm_samples(p),
-                        .n_items = m->items.n,
-                        .seed = tv->seed};
+    fm_init(m, tv->seed);
     f.k = self->k;
     f.k1 = self->k1;
-    AKIN_TRY(fm_read(&f, err));
-    AKIN_TRY(fit_make(&f, err));
+    AKIN_TRY(fm_data_read(&d, err));
     status = kept_make(&f, &to, err);
     hand_over(&to, self); /* also what a failure leaves: model_free frees it */
     AKIN_TRY(status);
-    start(&f);
-    AKIN_TRY(run(&f, &to, err));
+    if (is_gradient) {
+        AKIN_TRY(fm_fit_gradient(&f, &to, &d, err));
+    } else {
+        AKIN_TRY(fm_take(&f, &d, err));
+        AKIN_TRY(fit_make(&f, err));
+        start(&f);
+        AKIN_TRY(run(&f, &to, err));
+    }
     set_biases(self, to.bias);
 done:
+    fm_data_free(&d);
     mem_free(m->ctx, to.gap);
     fit_free(&f);
     return status;

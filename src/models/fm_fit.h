@@ -71,10 +71,19 @@ struct fm_fit {
     int64_t cap_pieces;
 };
 
+/* Writable views of what the model owns. */
+struct fm_kept {
+    float *theta[FM_SIDES], *items, *drawn, *gap, *offset, *bias, *prior, *newcomer;
+};
+
 enum { FM_CHUNK = 128, FM_PIECE = 4096, FM_EVENTS = 8192 };
 
-/* fm_side.c: events, targets, sides; freed by fm_side_free of each and mem_free. */
-akin_status fm_read(struct fm_fit *f, akin_error *err);
+/* fm_gradient.c: sgd and adagrad, from data to what is kept but for set biases. */
+akin_status fm_fit_gradient(struct fm_fit *f, const struct fm_kept *to, struct fm_data *d,
+                            akin_error *err);
+/* fm_side.c: takes rows and targets of d to make sides; freed by fm_side_free of each and mem_free.
+ */
+akin_status fm_take(struct fm_fit *f, struct fm_data *d, akin_error *err);
 void fm_side_free(struct fm_fit *f, struct fm_side *s);
 /* fm_latent.c: residuals (and weights) from the parameters as they are; *loss = Σ weight·left². */
 akin_status fm_residuals(struct fm_fit *f, double *loss, akin_error *err);

@@ -114,9 +114,9 @@ static akin_status residuals_block(void *arg, int64_t block, int worker, akin_er
         if (f->p->task == FM_REGRESSION)
             f->left[e] = (float)((double)f->target[e] - x);
         else if (f->p->solver == FM_ALS)
-            fm_logit(f->self->base + x, f->target[e] > 0, &f->weight[e], &f->left[e]);
+            fm_logit(f->self->known.base + x, f->target[e] > 0, &f->weight[e], &f->left[e]);
         else
-            draw_latent(f, e, f->self->base + x);
+            draw_latent(f, e, f->self->known.base + x);
         double weight = f->weight ? (double)f->weight[e] : 1;
         loss += weight * (double)f->left[e] * (double)f->left[e];
     }

@@ -30,6 +30,8 @@
 {"bmf", "{\"likelihood\":\"ordinal\",\"factors\":4,\"samples\":3,\"thin\":2,\"burn_in\":6,\"bin_days\":30}"},
 {"fm", "{\"task\":\"ranking\",\"factors\":4,\"samples\":3,\"thin\":2,\"negatives\":3}"},
 {"fm", "{\"solver\":\"als\",\"factors\":5,\"epochs\":6,\"columns\":[\"title\",\"genre\",\"group\"]}"},
+{"fm", "{\"solver\":\"sgd\",\"factors\":4,\"epochs\":9,\"batch\":50}"},
+{"fm", "{\"task\":\"ranking\",\"solver\":\"adagrad\",\"factors\":5,\"reg\":1,\"epochs\":9,\"batch\":64}"},
 {"userknn", "{\"similarity\":\"tfidf\",\"neighbors\":12,\"shrinkage\":2}"},
 {"userknn", "{\"mode\":\"rating\",\"similarity\":\"pearson\",\"damping\":0}"},
 {"ease", "{\"solver\":\"local\",\"neighbors\":12,\"reg\":5}"},

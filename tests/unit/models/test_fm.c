@@ -256,10 +256,14 @@ static void planted_interactions(void **state)
     static const char *const solvers[] = {
         "{\"factors\":6,\"noise\":0.01,\"columns\":[\"genre\",\"group\",\"device\"]}",
         "{\"factors\":6,\"solver\":\"als\",\"reg\":1,\"linear_reg\":1,\"epochs\":60,"
-        "\"columns\":[\"genre\",\"group\",\"device\"]}"};
+        "\"columns\":[\"genre\",\"group\",\"device\"]}",
+        "{\"factors\":6,\"solver\":\"sgd\",\"reg\":1,\"linear_reg\":1,\"epochs\":300,\"batch\":64,"
+        "\"columns\":[\"genre\",\"group\",\"device\"]}",
+        "{\"factors\":6,\"solver\":\"adagrad\",\"reg\":1,\"linear_reg\":1,\"epochs\":300,"
+        "\"batch\":64,\"columns\":[\"genre\",\"group\",\"device\"]}"};
     int64_t n = planted(events);
     (void)state;
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < 4; s++) {
         struct bed b;
         bed_make(&b, 2, events, n, flips, NULL, solvers[s]);
         double with = error_of(&b, events, n, true), without = error_of(&b, events, n, false);
@@ -277,10 +281,12 @@ static void planted_classes(void **state)
     static const char *const solvers[] = {
         "{\"task\":\"classification\",\"factors\":4,\"columns\":[\"genre\",\"group\",\"device\"]}",
         "{\"task\":\"classification\",\"factors\":4,\"solver\":\"als\",\"reg\":0.3,"
-        "\"columns\":[\"genre\",\"group\",\"device\"]}"};
+        "\"columns\":[\"genre\",\"group\",\"device\"]}",
+        "{\"task\":\"classification\",\"factors\":4,\"solver\":\"adagrad\",\"reg\":0.3,"
+        "\"epochs\":200,\"batch\":64,\"columns\":[\"genre\",\"group\",\"device\"]}"};
     int64_t n = planted(events);
     (void)state;
-    for (int s = 0; s < 2; s++) {
+    for (int s = 0; s < 3; s++) {
         struct bed b;
         int right = 0;
         bed_make(&b, 3, events, n, flips, "value > 3.2", solvers[s]);
@@ -414,9 +420,10 @@ static void hardly_anything(void **state)
         const struct toy_event *events;
         int64_t n;
     } cases[] = {{one, 1}, {user, 3}, {item, 3}, {constant, 3}};
-    static const char *const params[] = {"{}", "{\"solver\":\"als\"}", "{\"task\":\"ranking\"}"};
+    static const char *const params[] = {"{}", "{\"solver\":\"als\"}", "{\"task\":\"ranking\"}",
+                                         "{\"solver\":\"sgd\"}", "{\"solver\":\"adagrad\"}"};
     (void)state;
-    for (int c = 0; c < 12; c++) {
+    for (int c = 0; c < 20; c++) {
         struct bed b;
         bed_make(&b, 1, cases[c % 4].events, cases[c % 4].n, flips, NULL, params[c / 4]);
         for (int32_t u = 0; u < b.m->users.n; u++)
