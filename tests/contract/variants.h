@@ -41,7 +41,7 @@
 {"blend", "{\"of\":[\"popular\",{\"type\":\"blend\",\"of\":[\"rp3beta\",\"userknn:neighbors=12\"]}],\"weights\":[0.1,2],\"sample\":7}"},
 {"blend", "{\"of\":[\"als\",\"slopeone\"]}"},
 {"fusion", "{\"of\":[\"itemknn\",\"slim\"],\"method\":\"borda\",\"depth\":9}"},
-{"fusion", "{\"of\":[\"popular\",{\"type\":\"stan\",\"recency_days\":30,\"session_gap_seconds\":31536000}]}"},
+{"fusion", "{\"of\":[\"itemknn\",{\"type\":\"stan\",\"recency_days\":30,\"session_gap_seconds\":31536000}]}"},
 {"switch", "{\"of\":[\"itemknn\",\"rp3beta\",\"slim\"],\"by\":\"item\",\"thresholds\":[3,20]}"},
 {"cascade", "{\"of\":[\"rp3beta\",\"itemknn\",\"slim\"],\"depth\":100}"},
 {"stack", "{\"of\":[\"itemknn\",\"popular\"],\"learner\":\"logistic\",\"holdout\":\"leave-last:1\",\"depth\":50}"},

@@ -269,7 +269,7 @@ static void *ask_on(void *arg)
         return NULL;
     t->status = ctx_create(1, 1, 0, &ctx, &err);
     buf_init(&out, ctx);
-    while (!t->all->stop && t->status == AKIN_OK) {
+    while (t->status == AKIN_OK && (t->n == 0 || !t->all->stop)) {
         char user[16];
         snprintf(user, sizeof user, "u%d", (int)((t->first + t->n) % USERS));
         buf_clear(&out);
