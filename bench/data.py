@@ -103,6 +103,29 @@ def shop(root, akin):
     all_count(root, akin, "shop", 200000, 150000, 4000000)
 
 
+def wide(root, akin):
+    """A hundredth of MovieLens-20M's users, all of its items: what wide networks cost."""
+    out, items = f"{root}/wide", 27278
+    if os.path.exists(f"{out}/done"):
+        return
+    run = [akin, "synth", "--users", "1280", "--items", str(items), "--events", "185000"]
+    run += ["--seed", "42", "-o", out, "--quiet"]
+    subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+    run = [akin, "prepare", f"{out}/ratings.csv", "--items", f"{out}/items.csv", "--quiet"]
+    subprocess.run(run + ["-o", f"{out}/wide.akin"], check=True, stdout=subprocess.DEVNULL)
+    table = pl.read_csv(f"{out}/ratings.csv", new_columns=NAMES)
+    u = table["userId"].unique().sort()
+    all_items = pl.read_csv(f"{out}/items.csv")["item_id"].unique().sort()
+    save_matrix(
+        f"{out}/positives.npz",
+        u.search_sorted(table["userId"]).to_numpy(),
+        all_items.search_sorted(table["itemId"]).to_numpy(),
+        len(u),
+        len(all_items),
+    )
+    open(f"{out}/done", "w").close()
+
+
 def stars(root, akin):
     out = f"{root}/stars"
     if os.path.exists(f"{out}/done"):
@@ -243,6 +266,7 @@ if __name__ == "__main__":
     synth(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     films(sys.argv[1], sys.argv[3])
     shop(sys.argv[1], sys.argv[3])
+    wide(sys.argv[1], sys.argv[3])
     gowalla(sys.argv[1], sys.argv[3])
     baskets(sys.argv[1], sys.argv[3])
     stars(sys.argv[1], sys.argv[3])

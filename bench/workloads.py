@@ -790,6 +790,23 @@ def networks(o):
         "after": after,
     }
 
+    wide, deep = f"{o.data}/wide", {"hidden": [1024] * 3, "batch": 256, "epochs": 3}
+    params = {"error": "cross_entropy", "denoising": 0, **deep}
+    key = "epoch_seconds"
+    yield {
+        "name": "autoencoder-big",
+        "what": "an epoch of 27,278-1024-1024-1024-27,278, as above, 1,280 users (1/108 of"
+        " MovieLens-20M); drawn: 1,000 outputs beside those of a step's users",
+        "unit": "s",
+        "needs": [f"{wide}/wide.akin"],
+        "contenders": [
+            akin("sdae", fit(o, f"{wide}/wide.akin", "sdae", params), key),
+            peer(o, "JAX", "autoencoder_jax", key, matrix=f"{wide}/positives.npz", **deep),
+            akin("drawn", fit(o, f"{wide}/wide.akin", "sdae", {**params, "negatives": 1000}), key),
+        ],
+        "after": after,
+    }
+
 
 GROUPS = [
     ingest,

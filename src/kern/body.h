@@ -245,11 +245,52 @@ static void vtanh(const float *x, float *y, int64_t n)
         vf_store_n(y + i, tanh_vector(vf_load_n(x + i, m)), m);
 }
 
+struct adam_words {
+    vf rate, momentum, fresh, momentum2, fresh2, decay, fix1, fix2, tiny;
+};
+
+static inline vf adam_word(const struct adam_words *k, vf w, vf g, vf *a, vf *b)
+{
+    vf x = vf_add(g, vf_mul(k->decay, w));
+    *a = vf_add(vf_mul(k->momentum, *a), vf_mul(k->fresh, x));
+    *b = vf_add(vf_mul(k->momentum2, *b), vf_mul(vf_mul(k->fresh2, x), x));
+    vf up = vf_mul(k->rate, vf_mul(*a, k->fix1));
+    return vf_sub(w, vf_div(up, vf_add(vf_sqrt(vf_mul(*b, k->fix2)), k->tiny)));
+}
+
+static void adam(const struct kern_adam *r, int64_t n, float *w, const float *g, float *a, float *b)
+{
+    const struct adam_words k = {vf_set(r->rate),
+                                 vf_set(r->momentum),
+                                 vf_set(1.0F - r->momentum),
+                                 vf_set(r->momentum2),
+                                 vf_set(1.0F - r->momentum2),
+                                 vf_set(r->decay),
+                                 vf_set(r->fix1),
+                                 vf_set(r->fix2),
+                                 vf_set(KERN_ADAM_TINY)};
+    int64_t i = 0;
+    for (; i + W <= n; i += W) {
+        vf x = vf_load(a + i), y = vf_load(b + i);
+        vf_store(w + i, adam_word(&k, vf_load(w + i), vf_load(g + i), &x, &y));
+        vf_store(a + i, x);
+        vf_store(b + i, y);
+    }
+    int m = (int)(n - i);
+    if (m > 0) {
+        vf x = vf_load_n(a + i, m), y = vf_load_n(b + i, m);
+        vf_store_n(w + i, adam_word(&k, vf_load_n(w + i, m), vf_load_n(g + i, m), &x, &y), m);
+        vf_store_n(a + i, x, m);
+        vf_store_n(b + i, y, m);
+    }
+}
+
 #define KERN_TABLE(name, byte_dot, byte_scan)                                                      \
     {                                                                                              \
         .isa = name, .dot = dot, .axpy = axpy, .scale = scale, .dot64 = dot64, .pack = pack,       \
         .gemm = gemm, .syrk = syrk, .residual = residual, .chol = chol, .chol_solve = chol_solve,  \
         .dot_u8s8 = byte_dot, .scan_u8s8 = byte_scan, .scan_above = scan_above,                    \
         .bits_meet = bits_meet, .bits_pick = bits_pick, .vexp = vexp, .vlog = vlog,                \
-        .vtanh = vtanh, .scatter = scatter, .sgd_ratings = sgd_ratings, .sgd_pairs = sgd_pairs,    \
+        .vtanh = vtanh, .scatter = scatter, .adam = adam, .sgd_ratings = sgd_ratings,              \
+        .sgd_pairs = sgd_pairs,                                                                    \
     }

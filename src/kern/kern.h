@@ -41,6 +41,15 @@ struct kern_sgd {
     const float *floor; /* the least value of a coordinate, NULL = none (sgd_ratings) */
 };
 
+/* A step of Adam (Kingma, Ba 2015): shares kept of gradients and their squares, and what undoes
+ * their start from 0. */
+struct kern_adam {
+    float rate, momentum, momentum2;
+    float decay;      /* L2 of w */
+    float fix1, fix2; /* 1 / (1 - momentum^steps), the same of momentum2 */
+};
+#define KERN_ADAM_TINY 1e-8F /* beside the root of a square */
+
 struct kern {
     const char *isa;
 
@@ -130,6 +139,14 @@ struct kern {
     /* out[i] += alpha · x[j] for i = idx[j], j ascending: acc[idx[j]] = fma(alpha, x[j], acc[..]);
      * idx distinct within a call. */
     void (*scatter)(float alpha, const int32_t *idx, const float *x, int64_t n, float *acc);
+
+    /*
+     * Element by element, each operation rounded (no fma): x = g + decay·w,
+     * a = momentum·a + (1 - momentum)·x, b = momentum2·b + ((1 - momentum2)·x)·x,
+     * w -= (rate·(a·fix1)) / (sqrt(b·fix2) + KERN_ADAM_TINY).
+     */
+    void (*adam)(const struct kern_adam *r, int64_t n, float *w, const float *g, float *a,
+                 float *b);
 
     /*
      * Steps of squared error, sample by sample: e = target - dot(p, q), then from the old p and q

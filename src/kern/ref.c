@@ -260,6 +260,18 @@ static double ref_sgd_pairs(const struct kern_sgd *s, int64_t n, const struct ke
     return loss;
 }
 
+static void ref_adam(const struct kern_adam *r, int64_t n, float *w, const float *g, float *a,
+                     float *b)
+{
+    float fresh = 1.0F - r->momentum, fresh2 = 1.0F - r->momentum2;
+    for (int64_t i = 0; i < n; i++) {
+        float x = g[i] + r->decay * w[i];
+        a[i] = r->momentum * a[i] + fresh * x;
+        b[i] = r->momentum2 * b[i] + fresh2 * x * x;
+        w[i] -= r->rate * (a[i] * r->fix1) / (sqrtf(b[i] * r->fix2) + KERN_ADAM_TINY);
+    }
+}
+
 const struct kern kern_ref = {
     .isa = "ref",
     .dot = ref_dot,
@@ -281,6 +293,7 @@ const struct kern kern_ref = {
     .vlog = ref_vlog,
     .vtanh = ref_vtanh,
     .scatter = ref_scatter,
+    .adam = ref_adam,
     .sgd_ratings = ref_sgd_ratings,
     .sgd_pairs = ref_sgd_pairs,
 };

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#define TINY 1e-8F       /* beside the root of a square: adagrad, rmsprop, adam */
+#define TINY 1e-8F       /* beside the root of a square: adagrad, rmsprop */
 #define TINY_DELTA 1e-6F /* adadelta, as its paper has it */
 
 static void sgd_step(const struct net_rates *r, int64_t n, float *w, const float *g, float *a,
@@ -82,13 +82,13 @@ static void adadelta_step(const struct net_rates *r, int64_t n, float *w, const 
 static void adam_step(const struct net_rates *r, int64_t n, float *w, const float *g, float *a,
                       float *b)
 {
-    float fresh = 1.0F - r->momentum, fresh2 = 1.0F - r->momentum2;
-    for (int64_t i = 0; i < n; i++) {
-        float x = g[i] + r->decay * w[i];
-        a[i] = r->momentum * a[i] + fresh * x;
-        b[i] = r->momentum2 * b[i] + fresh2 * x * x;
-        w[i] -= r->rate * (a[i] * r->fix1) / (sqrtf(b[i] * r->fix2) + TINY);
-    }
+    const struct kern_adam step = {.rate = r->rate,
+                                   .momentum = r->momentum,
+                                   .momentum2 = r->momentum2,
+                                   .decay = r->decay,
+                                   .fix1 = r->fix1,
+                                   .fix2 = r->fix2};
+    r->kern->adam(&step, n, w, g, a, b);
 }
 
 static const struct net_optimizer net_optimizers[NET_OPTIMIZERS] = {

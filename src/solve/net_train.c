@@ -174,7 +174,8 @@ akin_status net_train_update(struct net_train *t, akin_error *err)
     t->steps++;
     t->power1 = t->steps == 1 ? s->momentum : t->power1 * s->momentum;
     t->power2 = t->steps == 1 ? s->momentum2 : t->power2 * s->momentum2;
-    job.rates = (struct net_rates){.rate = (float)s->rate,
+    job.rates = (struct net_rates){.kern = t->net->ctx->kern,
+                                   .rate = (float)s->rate,
                                    .momentum = (float)s->momentum,
                                    .momentum2 = (float)s->momentum2,
                                    .fix1 = (float)(1.0 / (1.0 - t->power1)),

@@ -78,6 +78,7 @@ double net_error_row(enum net_unit_id unit, enum net_error_id error, const struc
 /* ---- Optimizers ---- */
 
 struct net_rates {
+    const struct kern *kern;
     float rate;     /* of this step */
     float momentum; /* momentum, nesterov; share of the old square: rmsprop, adadelta; adam beta1 */
     float momentum2;  /* adam beta2 */

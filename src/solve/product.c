@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-    ROWS = 192,  /* of C in a block */
-    COLS = 128,  /* of C in a block: 8 panels */
+    ROWS = 256,  /* of C in a block: a minibatch, so that what B is packed for is all of it */
+    COLS = 128,  /* of C at once: 8 panels */
+    WIDE = 512,  /* of C in a block where A is turned, which is dearer than packing B */
     DEPTH = 256, /* terms of a sum at once: as kern's gemm cuts them */
     PRODUCT_ROOM = DEPTH * (ROWS + COLS)
 };
@@ -67,42 +68,51 @@ static void turn(const float *A, int64_t lda, int64_t m, int64_t k, float *out)
 struct product_job {
     const struct product_room *room;
     const struct product *p;
+    int64_t wide;   /* columns of a block */
     int64_t across; /* blocks of columns */
 };
+
+/* A piece of the sum for a block of C: terms [t, t + k). */
+static void add_piece(const struct product_job *job, int64_t i, int64_t j, int64_t t, int worker)
+{
+    const struct product *p = job->p;
+    const struct kern *kern = job->room->ctx->kern;
+    float *panels = job->room->at + (int64_t)worker * PRODUCT_ROOM, *turned = panels + DEPTH * COLS;
+    int64_t m = p->m - i < ROWS ? p->m - i : ROWS, k = p->k - t < DEPTH ? p->k - t : DEPTH;
+    int64_t end = p->n - j < job->wide ? p->n : j + job->wide, lda = p->lda;
+    const float *A = p->A + i * p->lda + t;
+    if (p->kind == PRODUCT_TN) {
+        turn(p->A + t * p->lda + i, p->lda, m, k, turned);
+        A = turned;
+        lda = k;
+    }
+    for (; j < end; j += COLS) {
+        int64_t n = end - j < COLS ? end - j : COLS;
+        if (p->kind == PRODUCT_NT)
+            kern->pack(p->B + j * p->ldb + t, p->ldb, n, k, panels);
+        else
+            pack_across(p->B + t * p->ldb + j, p->ldb, n, k, panels);
+        kern->gemm(m, n, k, A, lda, panels, p->C + i * p->ldc + j, p->ldc, t > 0);
+    }
+}
 
 static akin_status product_block(void *arg, int64_t block, int worker, akin_error *err)
 {
     akin_status status = AKIN_OK;
     const struct product_job *job = arg;
-    const struct product *p = job->p;
-    akin_ctx *ctx = job->room->ctx;
-    float *panels = job->room->at + (int64_t)worker * PRODUCT_ROOM, *turned = panels + DEPTH * COLS;
-    int64_t i = block / job->across * ROWS, j = block % job->across * COLS;
-    int64_t m = p->m - i < ROWS ? p->m - i : ROWS, n = p->n - j < COLS ? p->n - j : COLS;
-    int64_t t = 0;
+    int64_t i = block / job->across * ROWS, j = block % job->across * job->wide, t = 0;
     do { /* once even for k = 0 */
-        int64_t k = p->k - t < DEPTH ? p->k - t : DEPTH;
-        const float *A = p->A + i * p->lda + t;
-        int64_t lda = p->lda;
-        AKIN_TRY(ctx_check(ctx, err));
-        if (p->kind == PRODUCT_NT)
-            ctx->kern->pack(p->B + j * p->ldb + t, p->ldb, n, k, panels);
-        else
-            pack_across(p->B + t * p->ldb + j, p->ldb, n, k, panels);
-        if (p->kind == PRODUCT_TN) {
-            turn(p->A + t * p->lda + i, p->lda, m, k, turned);
-            A = turned;
-            lda = k;
-        }
-        ctx->kern->gemm(m, n, k, A, lda, panels, p->C + i * p->ldc + j, p->ldc, t > 0);
+        AKIN_TRY(ctx_check(job->room->ctx, err));
+        add_piece(job, i, j, t, worker);
         t += DEPTH;
-    } while (t < p->k);
+    } while (t < job->p->k);
 done:
     return status;
 }
 
 akin_status product_run(const struct product_room *room, const struct product *p, akin_error *err)
 {
-    struct product_job job = {room, p, par_blocks(p->n, COLS)};
+    int64_t wide = p->kind == PRODUCT_TN ? WIDE : COLS;
+    struct product_job job = {room, p, wide, par_blocks(p->n, wide)};
     return par_for(room->ctx, par_blocks(p->m, ROWS) * job.across, product_block, &job, err);
 }

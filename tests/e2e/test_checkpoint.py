@@ -27,7 +27,8 @@ class Checkpoint(akin_cli.Case):
             keep = ["--checkpoint", self.file]
             self.train("one.akin", settings=settings + ["epochs=5"], model=model)
             # nothing there yet: from the start; then the rest
-            self.train("half.akin", *keep, "--resume", settings=settings + ["epochs=2"], model=model)
+            self.train("half.akin", *keep, "--resume", settings=settings + ["epochs=2"],
+                       model=model)
             err = self.train("two.akin", *keep, "--resume", "--threads", "3",
                              settings=settings + ["epochs=5"], model=model)
             self.assertIn("goes on after epoch 2", err)

@@ -183,6 +183,26 @@ static inline void battery_indexed(struct battery *bat, int64_t n, int mode)
     battery_put(bat, acc, MAX);
 }
 
+static inline void battery_adam(struct battery *bat, int64_t n, int mode)
+{
+    enum { MAX = 300 };
+    float x[4][MAX + GUARD];
+    for (int r = 0; r < 4; r++)
+        battery_fill(bat, mode, x[r], MAX + GUARD);
+    for (int64_t i = 0; i < n && mode < 3; i++)
+        x[3][i] = fabsf(x[3][i]); /* squares */
+    const struct kern_adam step = {.rate = 0.005F,
+                                   .momentum = 0.9F,
+                                   .momentum2 = 0.999F,
+                                   .decay = mode == 0 ? 0.0F : 0.01F,
+                                   .fix1 = 1.1F,
+                                   .fix2 = 700.0F};
+    battery_case(bat, "adam", n, mode);
+    bat->kern->adam(&step, n, x[0], x[1], x[2], x[3]);
+    for (int r = 0; r < 4; r++)
+        battery_put(bat, x[r], n + GUARD);
+}
+
 static inline void battery_bytes(struct battery *bat, int64_t n, bool extreme)
 {
     uint8_t *a = malloc((size_t)n + 1);
@@ -514,7 +534,9 @@ static inline void battery_run(const struct kern *kern, uint64_t seed, struct si
         for (int64_t n = 0; n <= 70; n++) {
             battery_vectors(&bat, n, mode);
             battery_indexed(&bat, n, mode);
+            battery_adam(&bat, n, mode);
         }
+        battery_adam(&bat, 257, mode);
         battery_vectors(&bat, 1001, mode);
         battery_indexed(&bat, 1001, mode);
     }
