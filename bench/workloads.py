@@ -356,6 +356,7 @@ def bayes(o):
             akin(n, rated(o, d, "csv", "bmf", p, *tables), "train_seconds")
             for n, p in settings.items()
         ]
+        + [akin("svdpp", rated(o, d, "csv", "svdpp", {}, *tables), "train_seconds")]
         + [
             peer(o, f"{n} {f}", "ratings_myfm", folder=d, factors=f, sweeps=200, **kind)
             for n, kind in peers
@@ -365,16 +366,6 @@ def bayes(o):
     }
 
 
-# By a validation part of the train part of every fifth user (docs/models/svdpp.md).
-SVDPP_JESTER = {
-    "factors": 10,
-    "epochs": 25,
-    "learning_rate": 0.003,
-    "reg": 0.065,
-    "reg_implicit": 0.1,
-}
-
-
 def jester(o):
     """Jokes rated -10 to 10. Surprise's SVD++ takes the square of a user's ratings: every fifth user
     (--rounds 1 all the same)."""
@@ -382,7 +373,6 @@ def jester(o):
     for name, who in (("jester-fifth", "every fifth user of "), ("jester", "")):
         d = f"{o.data}/{name}"
         models = {m: (m, {}) for m in ("bmf", "svdpp", "svd", "als")}
-        models["svdpp tuned"] = ("svdpp", SVDPP_JESTER)
         surprise = ("SVD", "SVDpp") if who else ("SVD",)
         yield {
             "name": f"ratings-{name}",

@@ -4,9 +4,13 @@
  * Koren 2008, doi:10.1145/1401890.1401944. Over the ratings S, last value of each pair, N(u) the
  * items that u rated:
  *
- *   L = Σ_S [(r_ui - x̂_ui)² + reg·(‖p_u‖² + b_u² + σ²‖q_i‖² + b_i²)
- *            + reg_implicit · Σ_{j in N(u)} ‖y_j‖²],
+ *   L = Σ_S [(r_ui - x̂_ui)² + reg·(‖p_u‖² + b_u² + b_i²) + reg_items·σ²‖q_i‖²
+ *            + reg_implicit · Σ_{j in N(u)} ‖y_j‖² + reg_flipped · Σ_{v in R(i)} ‖z_v‖²
+ *            + noise²·σ² · [q_i, 1]ᵀ A_u⁻¹ [q_i, 1]],
  *   x̂_ui = μ + b_u + b_i + q_i · (p_u + |N(u)|^-½ Σ_{j in N(u)} y_j),   σ the ratings' deviation
+ *
+ * where q_i = own part + |R(i)|^-½ Σ_{v in R(i)} z_v, R(i) who rated i (svdpp_flipped.c), and A_u
+ * is the matrix of u's row: what is not known of a user counts (svdpp_spread.c).
  *
  * Koren steps along each rating. Here users are solved, not stepped: given the items, p_u and b_u
  * are one exact row of least squares (solve/rows.h), so that a stranger's fold-in is what a trained
@@ -15,7 +19,8 @@
  * `batch` users are solved in parallel against items as they stand, then every item that they rated
  * takes one step along the sum of its gradients, users in order: no sum depends on threads.
  *
- * Cost: an epoch 6nk + row (nk²/2 or n²k/2) multiply-adds a user of n ratings; fold-in: one user.
+ * Cost: an epoch 13nk + row (nk²/2 or n²k/2) + 3nk²/2 + k³/2 multiply-adds a user of n ratings;
+ * fold-in: one user's row.
  * Not here: neighbourhood terms (Koren's integrated model), time, several processes.
  */
 #include "models/svdpp.h"
@@ -28,16 +33,27 @@
 static const akin_param svdpp_rows[] = {
     PARAM_INT(struct svdpp_params, factors, "20", 1, 1024, "",
               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "length of the user and item vectors"),
-    PARAM_INT(struct svdpp_params, epochs, "15", 1, 1000, "", AKIN_PARAM_TUNE,
+    PARAM_INT(struct svdpp_params, epochs, "12", 1, 1000, "", AKIN_PARAM_TUNE,
               "passes over the ratings"),
-    PARAM_REAL(struct svdpp_params, learning_rate, "0.007", 1e-6, 1, "",
+    PARAM_REAL(struct svdpp_params, learning_rate, "0.014", 1e-6, 1, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "size of the steps, for each rating"),
     PARAM_REAL(struct svdpp_params, reg, "0.07", 1e-9, 1e3, "",
-               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "strength of the L2 regularisation"),
+               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+               "strength of the L2 regularisation of user vectors and biases"),
+    PARAM_REAL(struct svdpp_params, reg_items, "0.01", 0, 1e3, "",
+               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG, "the same of item vectors"),
     PARAM_REAL(struct svdpp_params, reg_implicit, "0.005", 0, 1e3, "",
                AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
                "the same for what was rated at all, for each rating of each user"),
-    PARAM_REAL(struct svdpp_params, decay, "1", 0.1, 1, "", 0,
+    PARAM_BOOL(struct svdpp_params, flipped, "true", AKIN_PARAM_TUNE,
+               "learn from who rated an item, whatever the ratings"),
+    PARAM_REAL(struct svdpp_params, reg_flipped, "0.003", 0, 1e3, "",
+               AKIN_PARAM_TUNE | AKIN_PARAM_TUNE_LOG,
+               "regularisation of who rated, for each rating of each item"),
+    PARAM_REAL(struct svdpp_params, noise, "0.7", 0, 10, "", AKIN_PARAM_TUNE,
+               "deviation of a rating from what is expected, as a share of the ratings' own: how "
+               "unsure users are; 0 = not at all"),
+    PARAM_REAL(struct svdpp_params, decay, "0.85", 0.1, 1, "", 0,
                "the learning rate is multiplied by this after each epoch"),
     PARAM_INT(struct svdpp_params, batch, "128", 1, 65536, "users", 0,
               "users between two steps of the items; never taken from the threads"),
@@ -200,10 +216,18 @@ static void svdpp_estimate(const void *params, int64_t n_users, int64_t n_items,
     double n = (double)nnz, each = users > 0 ? n / users : 0;
     double solve =
         each < 0.875 * k ? each * each * k + each * each * each / 3 : each * k * k + k * k * k / 3;
+    double wide = (double)p->factors, batches = users / (double)p->batch;
+    double rated = n / (batches > 1 ? batches : 1); /* ratings of a batch */
     /* factors and biases; ratings both ways, places and segments; two workers' scratch */
-    *bytes = users * (4 * k + 12) + items * (8 * k + 20) + 36 * n + 32 * k * k +
+    *bytes = users * (4 * k + 12) + items * (8 * k + 20) + 36 * n + 48 * k * k +
              (double)p->batch * 4 * k;
-    *flops = ((double)p->epochs + 1) * (12 * n * k + users * solve);
+    if (p->noise > 0)
+        *bytes += 4 * rated * wide;
+    if (p->flipped)
+        *bytes += 8 * wide * (users + items);
+    double work = 12 * n * k + users * solve;
+    work += p->noise > 0 ? 3 * n * k * k + users * k * k * k : 0;
+    *flops = ((double)p->epochs + 1) * (work + (p->flipped ? 6 * n * k : 0));
 }
 
 const struct model_class model_svdpp = {

@@ -9,7 +9,11 @@ struct svdpp_params {
     int64_t epochs;
     double learning_rate;
     double reg;
+    double reg_items;
     double reg_implicit;
+    int64_t flipped;
+    double reg_flipped;
+    double noise;
     double decay;
     int64_t batch;
     double stddev;

@@ -9,34 +9,16 @@
  * reason; the step of q is in units of the ratings' variance, which makes the rate mean the same on
  * every scale.
  */
+#include "models/svdpp_fit.h"
 #include "core/par.h"
 #include "core/rng.h"
 #include "kern/kern.h"
 #include "kern/math.h"
-#include "models/svdpp.h"
-#include "models/svdpp_batches.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { USERS_PER_BLOCK = 8, SEGMENTS_PER_BLOCK = 64, SETTLE_USERS = 64, POLL_ROWS = 4096 };
-
-struct svdpp_fit {
-    akin_ctx *ctx;
-    struct svdpp *self; /* looks at the arrays below */
-    const struct svdpp_params *p;
-    struct rated_data data;
-    int64_t k, factors, n_users, n_items;
-    float *users, *items, *user_bias, *item_bias, *y; /* the model's */
-    uint64_t seed;
-    double rate, variance;
-    struct svdpp_batches batches;
-    float *error;   /* of a batch, ratings by user */
-    float *pull;    /* (batch, factors) |N|^-½ Σ e q */
-    double *square; /* (n_users) Σ e² */
-    int64_t longest, scratch_size;
-    float *scratch; /* (workers, scratch_size) */
-};
 
 /* ---- Users --------------------------------------------------------------------------------- */
 
@@ -93,6 +75,9 @@ static akin_status user_block(void *arg, int64_t block, int worker, akin_error *
         if (a.n > 0)
             kern->scale(1.0f / sqrtf((float)a.n), pull, f->factors);
         f->square[u] = square;
+        if (f->spread)
+            svdpp_spread(f, &a, f->scratch + worker * f->scratch_size,
+                         f->spread + (ptr[u] - ptr[job->lo]) * f->factors);
     }
     progress_add(f->ctx, last - first);
 done:
@@ -118,33 +103,78 @@ static akin_status settle(struct svdpp_fit *f, akin_error *err)
 
 /* ---- Items --------------------------------------------------------------------------------- */
 
-/* g (k): Σ e [v, 1], h (factors): Σ pull. */
-static void step_item(const struct batch_job *job, const struct svdpp_segment *seg, float *g,
-                      float *h)
+/* Sums over the ratings of a segment. */
+struct sums {
+    float *g; /* (k) Σ e [v, 1] */
+    float *h; /* (factors) Σ pull */
+    float *w; /* (factors) Σ A_u⁻¹ z */
+    double rated;
+};
+
+static void sum_segment(const struct batch_job *job, const struct svdpp_segment *seg,
+                        struct sums *s)
 {
-    struct svdpp_fit *f = job->f;
+    const struct svdpp_fit *f = job->f;
     const struct kern *kern = f->ctx->kern;
     const int32_t *user = f->data.by_item.col + seg->lo;
     const int32_t *place = f->batches.place + seg->lo;
     const int64_t *ptr = f->data.by_user.ptr;
-    double n = (double)seg->n, rated = 0.0;
-    memset(g, 0, (size_t)f->k * sizeof *g);
-    memset(h, 0, (size_t)f->factors * sizeof *h);
+    memset(s->g, 0, (size_t)(f->k + 2 * f->factors) * sizeof *s->g); /* all three */
+    s->rated = 0.0;
     for (int32_t e = 0; e < seg->n; e++) {
-        kern->axpy(f->error[place[e]], f->users + user[e] * f->k, g, f->k);
-        kern->axpy(1.0f, f->pull + (user[e] - job->lo) * f->factors, h, f->factors);
-        rated += (double)(ptr[user[e] + 1] - ptr[user[e]]);
+        kern->axpy(f->error[place[e]], f->users + user[e] * f->k, s->g, f->k);
+        kern->axpy(1.0f, f->pull + (user[e] - job->lo) * f->factors, s->h, f->factors);
+        if (f->spread)
+            kern->axpy(1.0f, f->spread + place[e] * f->factors, s->w, f->factors);
+        s->rated += (double)(ptr[user[e] + 1] - ptr[user[e]]);
     }
-    double step = f->rate / (1.0 + f->rate * n);
-    double keep = 1.0 / (1.0 + f->rate * f->p->reg * n);
-    double keep_y = 1.0 / (1.0 + f->rate * f->p->reg_implicit * rated);
-    float *q = f->items + seg->item * f->k, *y = f->y + seg->item * f->factors;
-    kern->scale((float)keep, q, f->factors);
-    kern->axpy((float)(keep * step / f->variance), g, q, f->factors);
+}
+
+/*
+ * q along g/σ² - noise²·w. What w has along q itself would overshoot where users know little (it
+ * goes as 1/q), so that part is taken implicitly, as regularisation.
+ */
+static void step_vector(struct svdpp_fit *f, const struct svdpp_segment *seg, double step,
+                        const struct sums *s)
+{
+    const struct kern *kern = f->ctx->kern;
+    int64_t k = f->factors;
+    float *q = f->items + seg->item * f->k;
+    float *total = f->flipped.g ? f->flipped.g + seg->item * k : NULL;
+    double keep = 1.0 / (1.0 + f->rate * f->p->reg_items * (double)seg->n);
+    double noise = f->p->noise * f->p->noise, along = 0.0;
+    if (total)
+        kern->axpy((float)(1.0 / f->variance), s->g, total, k);
+    if (f->spread) {
+        double square = kern->dot64(q, q, k);
+        along = square > 0.0 ? kern->dot64(s->w, q, k) / square : 0.0;
+        along = along > 0.0 ? along : 0.0;
+        if (total)
+            kern->axpy((float)-noise, s->w, total, k);
+        kern->axpy((float)-along, q, s->w, k);
+        keep /= 1.0 + step * noise * along;
+    }
+    kern->scale((float)keep, q, k);
+    kern->axpy((float)(keep * step / f->variance), s->g, q, k);
+    if (f->spread)
+        kern->axpy((float)(-keep * step * noise), s->w, q, k);
+}
+
+/* room: k + 2·factors. */
+static void step_item(const struct batch_job *job, const struct svdpp_segment *seg, float *room)
+{
+    struct svdpp_fit *f = job->f;
+    const struct kern *kern = f->ctx->kern;
+    struct sums s = {.g = room, .h = room + f->k, .w = room + f->k + f->factors};
+    double n = (double)seg->n, step = f->rate / (1.0 + f->rate * n);
+    double keep_b = 1.0 / (1.0 + f->rate * f->p->reg * n);
+    float *y = f->y + seg->item * f->factors, *b = f->item_bias + seg->item;
+    sum_segment(job, seg, &s);
+    double keep_y = 1.0 / (1.0 + f->rate * f->p->reg_implicit * s.rated);
     kern->scale((float)keep_y, y, f->factors);
-    kern->axpy((float)(keep_y * step), h, y, f->factors);
-    f->item_bias[seg->item] =
-        (float)(keep * ((double)f->item_bias[seg->item] + step * (double)g[f->factors]));
+    kern->axpy((float)(keep_y * step), s.h, y, f->factors);
+    *b = (float)(keep_b * ((double)*b + step * (double)s.g[f->factors]));
+    step_vector(f, seg, step, &s);
 }
 
 static akin_status item_block(void *arg, int64_t block, int worker, akin_error *err)
@@ -153,11 +183,11 @@ static akin_status item_block(void *arg, int64_t block, int worker, akin_error *
     struct svdpp_fit *f = job->f;
     const struct svdpp_batches *of = &f->batches;
     int64_t first = of->segment_ptr[job->batch], n = of->segment_ptr[job->batch + 1] - first;
-    float *g = f->scratch + worker * f->scratch_size;
+    float *room = f->scratch + worker * f->scratch_size;
     (void)err;
     for (int64_t i = par_lo(block, SEGMENTS_PER_BLOCK); i < par_hi(block, SEGMENTS_PER_BLOCK, n);
          i++)
-        step_item(job, &of->segment[first + i], g, g + f->k);
+        step_item(job, &of->segment[first + i], room);
     return AKIN_OK;
 }
 
@@ -226,7 +256,13 @@ static akin_status fit_alloc(struct svdpp_fit *f, akin_error *err)
     MEM_NEW(ctx, f->error, f->batches.most);
     MEM_NEW(ctx, f->pull, (f->p->batch < f->n_users ? f->p->batch : f->n_users) * f->factors);
     MEM_NEW(ctx, f->square, f->n_users);
-    f->scratch_size = f->longest + 2 * f->k + row_scratch_max(f->k, f->longest);
+    f->scratch_size = f->longest + 3 * f->k + row_scratch_max(f->k, f->longest);
+    if (f->p->noise > 0.0) {
+        int64_t size = svdpp_spread_scratch(f->k, f->longest);
+        f->scratch_size = size > f->scratch_size ? size : f->scratch_size;
+        MEM_NEW(ctx, f->spread, f->batches.most * f->factors);
+    }
+    AKIN_TRY(svdpp_flipped_init(f, err));
     MEM_NEW(ctx, f->scratch, par_workers(ctx) * f->scratch_size);
 done:
     return status;
@@ -237,6 +273,8 @@ static void fit_free(struct svdpp_fit *f)
     akin_ctx *ctx = f->ctx;
     svdpp_batches_free(ctx, &f->batches);
     mem_free(ctx, f->error);
+    mem_free(ctx, f->spread);
+    svdpp_flipped_free(f);
     mem_free(ctx, f->pull);
     mem_free(ctx, f->square);
     mem_free(ctx, f->scratch);
@@ -272,6 +310,7 @@ static akin_status run_epochs(struct svdpp_fit *f, struct model *m, const struct
     for (int64_t epoch = 1; epoch <= f->p->epochs && !stop; epoch++) {
         double loss;
         AKIN_TRY(run_epoch(f, &loss, err));
+        AKIN_TRY(svdpp_flipped_step(f, err));
         f->rate *= f->p->decay;
         if (ctl->epoch) /* users as they were met: near enough to look at */
             AKIN_TRY(ctl->epoch(ctl->arg, m, epoch, loss, &stop, err));

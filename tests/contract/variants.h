@@ -25,6 +25,7 @@
 {"als", "{\"biases\":false,\"reg_exponent\":0,\"factors\":5,\"epochs\":4,\"tol\":0.01}"},
 {"als", "{\"nonnegative\":true,\"factors\":6,\"epochs\":3}"},
 {"svdpp", "{\"factors\":33,\"batch\":11,\"epochs\":4,\"decay\":0.9,\"learning_rate\":0.1}"},
+{"svdpp", "{\"factors\":6,\"epochs\":4,\"noise\":0,\"flipped\":false}"},
 {"bmf", "{\"factors\":4,\"samples\":3,\"thin\":2,\"burn_in\":6,\"bin_days\":30}"},
 {"bmf", "{\"implicit\":false,\"flipped\":false,\"features\":false,\"samples\":4,\"thin\":1}"},
 {"bmf", "{\"likelihood\":\"ordinal\",\"factors\":4,\"samples\":3,\"thin\":2,\"burn_in\":6,\"bin_days\":30}"},

@@ -18,9 +18,11 @@ static struct toy_event events[BED_MOST];
 
 struct reference {
     const struct csr *rows;
-    double mean, variance, rate, reg, reg_y;
+    double mean, variance, rate, reg, reg_y, reg_items, reg_z, noise;
     double q[ITEMS][K], b[ITEMS], y[ITEMS][K];
-    double v[USERS][K], bu[USERS]; /* v = p + s */
+    double inverse[USERS][K + 1][K + 1];       /* A_u^-1 */
+    double z[USERS][K], g[ITEMS][K], n[ITEMS]; /* flipped; of an epoch; ratings */
+    double v[USERS][K], bu[USERS];             /* v = p + s */
 };
 
 /* (K + 1)² equations by elimination; the system is positive definite. */
@@ -68,6 +70,15 @@ static void reference_user(struct reference *r, int64_t u)
     }
     for (int i = 0; i <= K; i++)
         a[i][i] += hi > lo ? r->reg * (double)(hi - lo) : 1.0;
+    for (int c = 0; c <= K; c++) {
+        double own[K + 1][K + 2], column[K + 1];
+        memcpy(own, a, sizeof own);
+        for (int i = 0; i <= K; i++)
+            own[i][K + 1] = i == c ? 1.0 : 0.0;
+        solve_dense(own, column);
+        for (int i = 0; i <= K; i++)
+            r->inverse[u][i][c] = column[i];
+    }
     solve_dense(a, x);
     for (int t = 0; t < K; t++)
         r->v[u][t] += x[t];
@@ -77,6 +88,7 @@ static void reference_user(struct reference *r, int64_t u)
 static void reference_items(struct reference *r, int64_t lo, int64_t hi)
 {
     double g[ITEMS][K + 1] = {{0}}, h[ITEMS][K] = {{0}}, n[ITEMS] = {0}, rated[ITEMS] = {0};
+    double w[ITEMS][K] = {{0}};
     for (int64_t u = lo; u < hi; u++) {
         double pull[K] = {0}, many = (double)(r->rows->ptr[u + 1] - r->rows->ptr[u]);
         for (int64_t e = r->rows->ptr[u]; e < r->rows->ptr[u + 1]; e++) {
@@ -85,6 +97,8 @@ static void reference_items(struct reference *r, int64_t lo, int64_t hi)
             for (int t = 0; t < K; t++) {
                 g[i][t] += miss * r->v[u][t];
                 pull[t] += miss * r->q[i][t] / sqrt(many);
+                for (int j = 0; j <= K; j++)
+                    w[i][t] += r->inverse[u][t][j] * (j < K ? r->q[i][j] : 1.0);
             }
             g[i][K] += miss;
             n[i] += 1.0;
@@ -95,10 +109,18 @@ static void reference_items(struct reference *r, int64_t lo, int64_t hi)
                 h[r->rows->col[e]][t] += pull[t];
     }
     for (int i = 0; i < ITEMS; i++) {
-        double step = r->rate / (1.0 + r->rate * n[i]);
+        double step = r->rate / (1.0 + r->rate * n[i]), noise = r->noise * r->noise;
+        double along = 0.0, square = 0.0;
         for (int t = 0; t < K; t++) {
-            r->q[i][t] += step / r->variance * g[i][t];
-            r->q[i][t] /= 1.0 + r->rate * r->reg * n[i];
+            along += w[i][t] * r->q[i][t];
+            square += r->q[i][t] * r->q[i][t];
+        }
+        along = fmax(along / square, 0.0);
+        for (int t = 0; t < K; t++) {
+            double q = r->q[i][t];
+            r->g[i][t] += g[i][t] / r->variance - noise * w[i][t];
+            q += step / r->variance * g[i][t] - step * noise * (w[i][t] - along * q);
+            r->q[i][t] = q / (1.0 + r->rate * r->reg_items * n[i]) / (1.0 + step * noise * along);
             r->y[i][t] += step * h[i][t];
             r->y[i][t] /= 1.0 + r->rate * r->reg_y * rated[i];
         }
@@ -106,8 +128,48 @@ static void reference_items(struct reference *r, int64_t lo, int64_t hi)
     }
 }
 
+/* z after an epoch: each along its gradient, all by what is best along the sum. */
+static void reference_flipped(struct reference *r)
+{
+    double dz[USERS][K] = {{0}}, dq[ITEMS][K] = {{0}}, slope = 0.0, curve = 0.0;
+    for (int u = 0; u < USERS; u++) {
+        int64_t lo = r->rows->ptr[u], hi = r->rows->ptr[u + 1];
+        double raters = 0.0, step = r->rate / (1.0 + r->rate * (double)(hi - lo));
+        for (int64_t e = lo; e < hi; e++)
+            raters += r->n[r->rows->col[e]];
+        for (int t = 0; t < K; t++) {
+            double z = r->z[u][t];
+            for (int64_t e = lo; e < hi; e++)
+                z += step * r->g[r->rows->col[e]][t] / sqrt(r->n[r->rows->col[e]]);
+            dz[u][t] = z / (1.0 + r->rate * r->reg_z * raters) - r->z[u][t];
+            for (int64_t e = lo; e < hi; e++)
+                dq[r->rows->col[e]][t] += dz[u][t] / sqrt(r->n[r->rows->col[e]]);
+        }
+    }
+    for (int u = 0; u < USERS; u++)
+        for (int64_t e = r->rows->ptr[u]; e < r->rows->ptr[u + 1]; e++) {
+            double d = 0.0;
+            for (int t = 0; t < K; t++)
+                d += dq[r->rows->col[e]][t] * r->v[u][t];
+            curve += d * d;
+        }
+    for (int i = 0; i < ITEMS; i++)
+        for (int t = 0; t < K; t++)
+            slope += dq[i][t] * r->g[i][t] * r->variance;
+    double size = curve > 0.0 ? fmin(fmax(slope / curve, 0.0), 1.0) : 0.0;
+    for (int u = 0; u < USERS; u++)
+        for (int t = 0; t < K; t++)
+            r->z[u][t] += size * dz[u][t];
+    for (int i = 0; i < ITEMS; i++)
+        for (int t = 0; t < K; t++)
+            r->q[i][t] += size * dq[i][t];
+    memset(r->g, 0, sizeof r->g);
+}
+
 static void reference_fit(struct reference *r, const struct svdpp_params *p, uint64_t seed)
 {
+    for (int64_t e = 0; e < r->rows->ptr[USERS]; e++)
+        r->n[r->rows->col[e]] += 1.0;
     for (uint64_t i = 0; i < ITEMS; i++) {
         struct rng rng = rng_make(seed, RNG_INIT_ITEM, i);
         for (int t = 0; t < K; t++) {
@@ -122,24 +184,23 @@ static void reference_fit(struct reference *r, const struct svdpp_params *p, uin
                 reference_user(r, u);
             reference_items(r, lo, hi);
         }
+        if (p->flipped)
+            reference_flipped(r);
         r->rate *= p->decay;
     }
     for (int64_t u = 0; u < USERS; u++)
         reference_user(r, u);
 }
 
-static void test_reference(void **state)
+static void check_reference(const char *params)
 {
-    (void)state;
     static struct reference r;
     struct bed b;
     struct rated_data d;
     float score[ITEMS];
     printf("seed %llu\n", (unsigned long long)test_seed);
     bed_open(&b, 3, events, taste_ratings(test_seed, USERS, ITEMS, 0.5, events));
-    bed_fit(&b, "svdpp",
-            "{\"factors\":5,\"epochs\":4,\"batch\":7,\"learning_rate\":0.05,\"decay\":0.9,"
-            "\"stddev\":0.3,\"reg\":0.05,\"reg_implicit\":0.01}");
+    bed_fit(&b, "svdpp", params);
     const struct svdpp *s = b.fit.m->self;
     assert_int_equal(rated_data_build(b.ctx, &b.fit.tv, "svdpp", &d, &b.err), AKIN_OK);
     memset(&r, 0, sizeof r);
@@ -149,6 +210,9 @@ static void test_reference(void **state)
     r.rate = s->params->learning_rate;
     r.reg = s->params->reg;
     r.reg_y = s->params->reg_implicit;
+    r.reg_items = s->params->reg_items;
+    r.reg_z = s->params->reg_flipped;
+    r.noise = s->params->noise;
     reference_fit(&r, s->params, b.ctx->seed);
     for (int32_t u = 0; u < USERS; u++) {
         struct query q = model_query_user(b.fit.m, u);
@@ -163,6 +227,19 @@ static void test_reference(void **state)
     }
     rated_data_free(b.ctx, &d);
     bed_close(&b);
+}
+
+#define PLAIN                                                                                      \
+    "\"factors\":5,\"epochs\":4,\"batch\":7,\"learning_rate\":0.05,\"decay\":0.9,\"stddev\":0.3,"  \
+    "\"reg\":0.05,\"reg_implicit\":0.01"
+
+static void test_reference(void **state)
+{
+    (void)state;
+    check_reference("{" PLAIN ",\"reg_items\":0.05,\"noise\":0,\"flipped\":false}");
+    check_reference("{" PLAIN ",\"reg_items\":0.02,\"noise\":0.8,\"flipped\":false}");
+    check_reference("{" PLAIN ",\"reg_items\":0.02,\"noise\":0,\"reg_flipped\":0.01}");
+    check_reference("{" PLAIN ",\"reg_items\":0.02,\"noise\":0.8,\"reg_flipped\":0.001}");
 }
 
 /* ---- Fold-in, reasons ---------------------------------------------------------------------- */
