@@ -6,6 +6,7 @@
 #define AKIN_MODELS_FM_DATA_H
 
 #include "data/features.h"
+#include "kern/kern.h"
 #include "models/model.h"
 
 enum fm_task { FM_REGRESSION, FM_CLASSIFICATION, FM_RANKING };
@@ -82,6 +83,16 @@ int32_t fm_negative(uint64_t seed, int32_t item, int64_t place, int64_t j, int64
 /* What logistic rows weigh given x̂, and the target less x̂ that goes with it: the bound of Jaakkola
  * and Jordan 2000, doi:10.1023/A:1008932416310. */
 void fm_logit(double x, bool is_positive, float *weight, float *residual);
+
+/*
+ * A row of least squares: A = Σ w z zᵀ (lower triangle), b = Σ w z r, to
+ * (A + diag(ratio))⁻¹ (b + ratio ∘ (mean - at)) + a draw from the inverse, noise (k1) being
+ * standard normals over √α, NULL = none. The result is in b; centre (k1) receives it without the
+ * draw, NULL = not wanted. Fails: E_INTERNAL (not finite).
+ */
+akin_status fm_solve(const struct kern *kern, int64_t k1, float *A, float *b, const float *ratio,
+                     const float *mean, const float *at, const float *noise, float *centre,
+                     akin_error *err);
 
 /* ---- Askers: fm_asker.c ---- */
 

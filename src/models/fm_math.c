@@ -34,7 +34,8 @@ akin_status fm_solve(const struct kern *kern, int64_t k1, float *A, float *b, co
     }
     int pivot = kern->chol(k1, A, k1);
     if (pivot != 0)
-        AKIN_FAIL(AKIN_E_INTERNAL, "fm: a feature has no solution in finite numbers (pivot %d)",
+        AKIN_FAIL(AKIN_E_INTERNAL,
+                  "factorization machine: a row has no solution in finite numbers (pivot %d)",
                   pivot);
     for (int64_t t = 0; centre && t < k1; t++)
         centre[t] = b[t];

@@ -60,4 +60,12 @@ akin_status fm_sgd_make(struct fm_sgd *s, uint64_t seed, akin_error *err);
 akin_status fm_sgd_run(struct fm_sgd *s, uint64_t seed, akin_error *err);
 void fm_sgd_free(struct fm_sgd *s);
 
+/*
+ * Sums of features by field, T (F, ld), and own (k), the squares of what they have for their own
+ * field; then ŷ of them without base.
+ */
+void fm_fields_add(int64_t k, int64_t width, int64_t ld, const float *theta, int64_t field, float x,
+                   float *T, float *own);
+float fm_fields_said(int64_t k, int64_t F, int64_t ld, const float *T, const float *own);
+
 #endif

@@ -40,6 +40,7 @@
     X(vae) \
     X(sdae) \
     X(fm) \
+    X(ffm) \
     /* the end */
 /* clang-format on */
 
