@@ -13,7 +13,7 @@ static const struct op *const ops[] = {
     &op_demo,    &op_run,      &op_prepare, &op_inspect,   &op_report,   &op_split,
     &op_train,   &op_evaluate, &op_tune,    &op_recommend, &op_similar,  &op_segment,
     &op_predict, &op_serve,    &op_keys,    &op_store,     &op_itemsets, &op_rules,
-    &op_synth,   &op_plan,     &op_models,  &op_params,    &op_doctor,
+    &op_export,  &op_synth,    &op_plan,    &op_models,    &op_params,   &op_doctor,
 };
 
 const akin_op *akin_op_at(size_t index)

@@ -5,10 +5,11 @@
  *   ŷ = base + Σ_j w_j x_j + Σ_{j<j'} (v_{j,f(j')} · v_{j',f(j)}) x_j x_j'
  *
  * Features are those of fm; a field is who, what, or one column of either or of the event. Values
- * by squared error, classes and rankings by logistic loss, adagrad on minibatches (fm_sgd.c).
+ * by squared error, classes and rankings by logistic loss, adagrad on minibatches (machine_sgd.c).
  *
- * Training: ffm_fit.c; askers, late items, reasons: ffm_ask.c; the data: fm_columns.c, fm_events.c,
- * fm_asker.c, fm_known.c. Not here: samples of the posterior (fm has those), warm start.
+ * Training: ffm_fit.c; askers, late items, reasons: ffm_ask.c; the data: machine_columns.c,
+ * machine_events.c, machine_asker.c, machine_file.c. Not here: samples of the posterior (fm has
+ * those), warm start.
  */
 #include "models/ffm.h"
 #include "models/model_impl.h"

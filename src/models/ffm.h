@@ -3,7 +3,7 @@
 #define AKIN_MODELS_FFM_H
 
 #include "kern/kern.h"
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 struct ffm_params {
     int64_t task;

@@ -11,7 +11,7 @@
  * negatives.
  */
 #include "models/ffm.h"
-#include "models/fm_sgd.h"
+#include "models/machine_sgd.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /*
- * The training of ffm: adagrad of fm_sgd.c over fields, then what is kept of it. Of users only what
- * they share stays: anybody's own row follows from her events (ffm_ask.c) at the same reg.
- * Cost: fm_sgd.c's. Not here: several ranks, warm start, early stopping.
+ * The training of ffm: adagrad of machine_sgd.c over fields, then what is kept of it. Of users only
+ * what they share stays: anybody's own row follows from her events (ffm_ask.c) at the same reg.
+ * Cost: machine_sgd.c's. Not here: several ranks, warm start, early stopping.
  */
 #include "models/ffm.h"
-#include "models/fm_sgd.h"
+#include "models/machine_sgd.h"
 
 #include <string.h>
 

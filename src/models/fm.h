@@ -3,7 +3,7 @@
 #define AKIN_MODELS_FM_H
 
 #include "kern/kern.h"
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 enum fm_solver { FM_MCMC, FM_ALS, FM_SGD, FM_ADAGRAD };
 

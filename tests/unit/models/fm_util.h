@@ -146,7 +146,7 @@ static double truth(int32_t user, int32_t item, int device)
            .2 * (item % 3);
 }
 
-static int64_t planted(struct toy_event *out)
+static inline int64_t planted(struct toy_event *out)
 {
     int64_t n = 0;
     struct rng rng = rng_make(11, RNG_TEST, 0);
@@ -158,7 +158,8 @@ static int64_t planted(struct toy_event *out)
 }
 
 /* Over pairs that nobody rated, on both devices. */
-static double error_of(struct bed *b, const struct toy_event *events, int64_t n, bool with_context)
+static inline double error_of(struct bed *b, const struct toy_event *events, int64_t n,
+                              bool with_context)
 {
     double squares = 0;
     int64_t count = 0;

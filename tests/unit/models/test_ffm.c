@@ -1,6 +1,6 @@
 /*
  * ffm: planted interactions and classes found; reasons that sum to the score; contexts of requests
- * and of past events; late items; what cannot be fitted. Its training is in test_fm_sgd.c.
+ * and of past events; late items; what cannot be fitted. Its training is in test_machine_sgd.c.
  */
 #include <math.h>
 #include <setjmp.h>

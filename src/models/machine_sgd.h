@@ -6,10 +6,10 @@
  * A row of parameters is θ_j = [v_{j,0} … v_{j,F-1}, w_j] (width = F·k + 1), F = 1: that of fm.
  * The loss is what als has: Σ ½ (ŷ - y)², or logistic, + ½ Σ reg ‖v‖² + linear_reg w².
  */
-#ifndef AKIN_MODELS_FM_SGD_H
-#define AKIN_MODELS_FM_SGD_H
+#ifndef AKIN_MODELS_MACHINE_SGD_H
+#define AKIN_MODELS_MACHINE_SGD_H
 
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 struct fm_sgd_params {
     bool is_adagrad;

@@ -2,8 +2,8 @@
  * What fm and ffm share: what they go by, the events with their targets, the three sides of an
  * event - its item, its context, its user - as rows of features, and what askers need of that.
  */
-#ifndef AKIN_MODELS_FM_DATA_H
-#define AKIN_MODELS_FM_DATA_H
+#ifndef AKIN_MODELS_MACHINE_H
+#define AKIN_MODELS_MACHINE_H
 
 #include "data/features.h"
 #include "kern/kern.h"
@@ -44,7 +44,7 @@ static inline int64_t fm_count(const struct fm_known *s, enum fm_side_of side)
     return s->spec[side] ? features_count(s->spec[side]) : 0;
 }
 
-/* ---- Training: fm_columns.c, fm_events.c ---- */
+/* ---- Training: machine_columns.c, machine_events.c ---- */
 
 /* Rows of a side: the row itself (feature r of n_own), then its attributes. */
 struct fm_rows {
@@ -94,7 +94,7 @@ akin_status fm_solve(const struct kern *kern, int64_t k1, float *A, float *b, co
                      const float *mean, const float *at, const float *noise, float *centre,
                      akin_error *err);
 
-/* ---- Askers: fm_asker.c ---- */
+/* ---- Askers: machine_asker.c ---- */
 
 /* The events of an asker, with negatives. Arrays in scratch. */
 struct fm_asked {
@@ -115,7 +115,7 @@ akin_status fm_asked_read(const struct fm_known *s, const struct query *q, struc
 akin_status fm_read_item(const struct fm_known *s, const struct attributes *a,
                          struct item_state *out, struct arena *scratch, akin_error *err);
 
-/* ---- Files: fm_known.c ---- */
+/* ---- Files: machine_file.c ---- */
 
 /* Sections m.head, m.item, m.user, m.context, m.ctx.*. */
 akin_status fm_known_save(const struct fm_known *s, struct container_writer *w, akin_error *err);

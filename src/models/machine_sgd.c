@@ -13,7 +13,7 @@
  * Cost of an epoch: 2·features of events·width multiply-adds, memory as many. Kept: 16 bytes a
  * feature of an event. Not here: several ranks, momentum.
  */
-#include "models/fm_sgd.h"
+#include "models/machine_sgd.h"
 #include "core/par.h"
 #include "core/rng.h"
 #include "kern/math.h"
