@@ -8,6 +8,7 @@ synth.akin, gowalla.akin (the published split, from $AKIN_DATA/gowalla), and mat
 synth` in MovieLens-1M's shape, all positives. DIR/shop: 4 million on 150,000 items, the same.
 DIR/stars: the same shape, a fifth of them the test, as
 csv and for akin. DIR/movielens: ml-latest-small, ratings dealt to train.csv and test.csv.
+DIR/hotels: TripAdvisor, likewise.
 DIR/baskets: the sets on which itemset miners are compared. DIR/ratings: a million ratings in
 MovieLens-1M's shape, a fifth of them the test. DIR/jester: Jester's ratings, a fifth of them the test;
 DIR/jester-fifth: those of every fifth user.
@@ -237,6 +238,27 @@ def movielens(root):
     open(f"{out}/done", "w").close()
 
 
+def hotels(root):
+    """TripAdvisor with who travels how, a random fifth of the pairs held out."""
+    out = f"{root}/hotels"
+    source = os.environ.get("AKIN_DATA", "") + "/context/Travel_TripAdvisor_v2"
+    if os.path.exists(f"{out}/done"):
+        return
+    if not os.path.exists(f"{source}/Data_TripAdvisor_v2.csv"):
+        print("bench: no TripAdvisor under $AKIN_DATA: left out", file=sys.stderr)
+        return
+    os.makedirs(out, exist_ok=True)
+    table = pl.read_csv(f"{source}/Data_TripAdvisor_v2.csv", encoding="utf8-lossy")
+    names = ["user_id", "item_id", "value"] + [c.lower() for c in table.columns[3:]]
+    table = table.rename(dict(zip(table.columns, names)))
+    table = table.unique(["user_id", "item_id"], keep="last", maintain_order=True)
+    table = table.sample(fraction=1.0, shuffle=True, seed=42)
+    held_out = table.height // 5
+    table[:held_out].write_csv(f"{out}/test.csv")
+    table[held_out:].write_csv(f"{out}/train.csv")
+    open(f"{out}/done", "w").close()
+
+
 def jester(root, akin):
     """All users, and every fifth: Surprise's SVD++ takes the square of a user's ratings."""
     source = os.environ.get("AKIN_DATA", "") + "/jester/jester1.csv.zst"
@@ -271,5 +293,6 @@ if __name__ == "__main__":
     baskets(sys.argv[1], sys.argv[3])
     stars(sys.argv[1], sys.argv[3])
     movielens(sys.argv[1])
+    hotels(sys.argv[1])
     ratings(sys.argv[1], sys.argv[3])
     jester(sys.argv[1], sys.argv[3])

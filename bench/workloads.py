@@ -366,6 +366,50 @@ def bayes(o):
     }
 
 
+def fm(o):
+    """Factorization machines with columns: seconds of a fit, and what it predicts."""
+    films, hotels = f"{o.data}/movielens", f"{o.data}/hotels"
+    columns = "userstate,usertimezone,itemcity,itemstate,itemtimezone,triptype"
+    sets = (
+        (films, "ml-latest-small, genres, tags", ["--items", f"{films}/movies.csv"]
+         + ["--tags", f"{films}/tags.csv"], 8, {}),
+        (hotels, "TripAdvisor, six columns", ["--context", columns], 4, {"noise": 0.95}),
+    )
+    for folder, what, tables, k, more in sets:
+        settings = {
+            "fm mcmc": ("fm", {"factors": k, **more}),
+            "fm adagrad": ("fm", {"solver": "adagrad", "factors": k}),
+            "ffm": ("ffm", {}),
+        }
+        xlearn = {"factors": k, "epochs": 20, "rate": 0.1, "reg": 0.002, "threads": o.threads}
+        tasks = {
+            "myFM": ("myfm", {"factors": k, "sweeps": 200}),
+            "xLearn fm": ("xlearn", xlearn),
+            "xLearn ffm": ("xlearn", {**xlearn, "factors": 4, "fields": True}),
+        }
+        yield {
+            "name": f"fm-{os.path.basename(folder)}",
+            "what": f"factorization machine, values of {what}; rmse",
+            "unit": "s",
+            "needs": [f"{folder}/train.csv"],
+            "contenders": [
+                akin(n, rated(o, folder, "csv", m, p, *tables), "train_seconds")
+                for n, (m, p) in settings.items()
+            ]
+            + [
+                {
+                    "name": n,
+                    "is_akin": False,
+                    "argv": [sys.executable, f"{HERE}/peers_fm.py", task]
+                    + [json.dumps({"folder": folder, **args})],
+                    "key": "seconds",
+                }
+                for n, (task, args) in tasks.items()
+            ],
+            "after": rated_quality,
+        }
+
+
 def jester(o):
     """Jokes rated -10 to 10. Surprise's SVD++ takes the square of a user's ratings: every fifth user
     (--rounds 1 all the same)."""
@@ -808,6 +852,7 @@ GROUPS = [
     svd,
     factor,
     bayes,
+    fm,
     jester,
     networks,
     bpr,

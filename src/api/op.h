@@ -29,6 +29,7 @@ struct op {
 extern const struct op op_prepare, op_inspect, op_split, op_synth;
 extern const struct op op_train, op_evaluate, op_tune;
 extern const struct op op_recommend, op_similar, op_segment, op_predict;
+extern const struct op op_export;
 extern const struct op op_demo, op_report, op_run, op_plan, op_models, op_params, op_doctor;
 extern const struct op op_serve, op_keys, op_store;
 extern const struct op op_itemsets, op_rules;

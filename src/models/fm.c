@@ -10,9 +10,9 @@
  * of events and of items drawn beside them. mcmc samples all parameters with their priors, als
  * solves them in turn at reg.
  *
- * The data: fm_columns.c, fm_events.c, fm_asker.c (shared with ffm); training: fm_fit.c, fm_side.c,
- * fm_step.c; classes: fm_latent.c; askers' rows, reasons: fm_ask.c. Not here: interactions of more
- * than two features, sets of earlier items as features (bmf has those).
+ * The data: machine_columns.c, machine_events.c, machine_asker.c (shared with ffm); training:
+ * fm_fit.c, fm_side.c, fm_step.c; classes: fm_latent.c; askers' rows, reasons: fm_ask.c. Not here:
+ * interactions of more than two features, sets of earlier items as features (bmf has those).
  */
 #include "models/fm.h"
 

@@ -3,7 +3,7 @@
 #define AKIN_MODELS_FM_H
 
 #include "kern/kern.h"
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 enum fm_solver { FM_MCMC, FM_ALS, FM_SGD, FM_ADAGRAD };
 
@@ -64,16 +64,6 @@ static inline float fm_dot(const struct fm *s, const float *a, const float *b)
 {
     return s->known.ctx->kern->dot(a, b, s->k);
 }
-
-/*
- * A row of least squares: A = Σ w z zᵀ (lower triangle), b = Σ w z r, to
- * (A + diag(ratio))⁻¹ (b + ratio ∘ (mean - at)) + a draw from the inverse, noise (k1) being
- * standard normals over √α, NULL = none. The result is in b; centre (k1) receives it without the
- * draw, NULL = not wanted. Fails: E_INTERNAL (not finite).
- */
-akin_status fm_solve(const struct kern *kern, int64_t k1, float *A, float *b, const float *ratio,
-                     const float *mean, const float *at, const float *noise, float *centre,
-                     akin_error *err);
 
 /* fm_fit.c */
 akin_status fm_fit(struct model *m, const struct train_view *tv, const struct fit_control *ctl,

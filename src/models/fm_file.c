@@ -1,4 +1,4 @@
-/* The files of fm: its samples, beside what it keeps of its data (fm_known.c). */
+/* The files of fm: its samples, beside what it keeps of its data (machine_file.c). */
 #include "models/fm.h"
 #include "models/model_impl.h"
 

@@ -1,9 +1,9 @@
 /*
- * fm by sgd and adagrad (fm_sgd.c), and what is kept of it: as of als, one state, from which
- * anybody's own row follows as a row of least squares at reg. Cost: fm_sgd.c's.
+ * fm by sgd and adagrad (machine_sgd.c), and what is kept of it: as of als, one state, from which
+ * anybody's own row follows as a row of least squares at reg. Cost: machine_sgd.c's.
  */
 #include "models/fm_fit.h"
-#include "models/fm_sgd.h"
+#include "models/machine_sgd.h"
 
 #include <string.h>
 

@@ -45,6 +45,7 @@
     X(switch) \
     X(cascade) \
     X(stack) \
+    X(ffm) \
     /* the end */
 /* clang-format on */
 

@@ -33,6 +33,7 @@
 {"fm", "{\"solver\":\"als\",\"factors\":5,\"epochs\":6,\"columns\":[\"title\",\"genre\",\"group\"]}"},
 {"fm", "{\"solver\":\"sgd\",\"factors\":4,\"epochs\":9,\"batch\":50}"},
 {"fm", "{\"task\":\"ranking\",\"solver\":\"adagrad\",\"factors\":5,\"reg\":1,\"epochs\":9,\"batch\":64}"},
+{"ffm", "{\"task\":\"ranking\",\"factors\":3,\"reg\":1,\"epochs\":9,\"batch\":64}"},
 {"userknn", "{\"similarity\":\"tfidf\",\"neighbors\":12,\"shrinkage\":2}"},
 {"userknn", "{\"mode\":\"rating\",\"similarity\":\"pearson\",\"damping\":0}"},
 {"ease", "{\"solver\":\"local\",\"neighbors\":12,\"reg\":5}"},

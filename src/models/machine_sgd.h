@@ -6,10 +6,10 @@
  * A row of parameters is θ_j = [v_{j,0} … v_{j,F-1}, w_j] (width = F·k + 1), F = 1: that of fm.
  * The loss is what als has: Σ ½ (ŷ - y)², or logistic, + ½ Σ reg ‖v‖² + linear_reg w².
  */
-#ifndef AKIN_MODELS_FM_SGD_H
-#define AKIN_MODELS_FM_SGD_H
+#ifndef AKIN_MODELS_MACHINE_SGD_H
+#define AKIN_MODELS_MACHINE_SGD_H
 
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 struct fm_sgd_params {
     bool is_adagrad;
@@ -59,5 +59,13 @@ akin_status fm_sgd_make(struct fm_sgd *s, uint64_t seed, akin_error *err);
 /* All epochs; the same bits at any thread count. Fails: E_INPUT (it diverged), E_CANCELLED. */
 akin_status fm_sgd_run(struct fm_sgd *s, uint64_t seed, akin_error *err);
 void fm_sgd_free(struct fm_sgd *s);
+
+/*
+ * Sums of features by field, T (F, ld), and own (k), the squares of what they have for their own
+ * field; then ŷ of them without base.
+ */
+void fm_fields_add(int64_t k, int64_t width, int64_t ld, const float *theta, int64_t field, float x,
+                   float *T, float *own);
+float fm_fields_said(int64_t k, int64_t F, int64_t ld, const float *T, const float *own);
 
 #endif

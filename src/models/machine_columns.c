@@ -5,7 +5,7 @@
  * kind brought to length 1. Contexts that are the same are one row.
  * Cost: a read of the tables.
  */
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 #include "data/terms.h"
 

@@ -15,7 +15,7 @@
 
 #include "core/rng.h"
 #include "kern/kern.h"
-#include "models/fm_sgd.h"
+#include "models/machine_sgd.h"
 
 enum { USERS = 5, ITEMS = 7, EXTRA = 4, N = 30, K = 3, WIDEST = 3 * K + 1, FEATURES = 16 };
 

@@ -2,10 +2,11 @@
  * What fm and ffm share: what they go by, the events with their targets, the three sides of an
  * event - its item, its context, its user - as rows of features, and what askers need of that.
  */
-#ifndef AKIN_MODELS_FM_DATA_H
-#define AKIN_MODELS_FM_DATA_H
+#ifndef AKIN_MODELS_MACHINE_H
+#define AKIN_MODELS_MACHINE_H
 
 #include "data/features.h"
+#include "kern/kern.h"
 #include "models/model.h"
 
 enum fm_task { FM_REGRESSION, FM_CLASSIFICATION, FM_RANKING };
@@ -43,7 +44,7 @@ static inline int64_t fm_count(const struct fm_known *s, enum fm_side_of side)
     return s->spec[side] ? features_count(s->spec[side]) : 0;
 }
 
-/* ---- Training: fm_columns.c, fm_events.c ---- */
+/* ---- Training: machine_columns.c, machine_events.c ---- */
 
 /* Rows of a side: the row itself (feature r of n_own), then its attributes. */
 struct fm_rows {
@@ -83,7 +84,17 @@ int32_t fm_negative(uint64_t seed, int32_t item, int64_t place, int64_t j, int64
  * and Jordan 2000, doi:10.1023/A:1008932416310. */
 void fm_logit(double x, bool is_positive, float *weight, float *residual);
 
-/* ---- Askers: fm_asker.c ---- */
+/*
+ * A row of least squares: A = Σ w z zᵀ (lower triangle), b = Σ w z r, to
+ * (A + diag(ratio))⁻¹ (b + ratio ∘ (mean - at)) + a draw from the inverse, noise (k1) being
+ * standard normals over √α, NULL = none. The result is in b; centre (k1) receives it without the
+ * draw, NULL = not wanted. Fails: E_INTERNAL (not finite).
+ */
+akin_status fm_solve(const struct kern *kern, int64_t k1, float *A, float *b, const float *ratio,
+                     const float *mean, const float *at, const float *noise, float *centre,
+                     akin_error *err);
+
+/* ---- Askers: machine_asker.c ---- */
 
 /* The events of an asker, with negatives. Arrays in scratch. */
 struct fm_asked {
@@ -104,7 +115,7 @@ akin_status fm_asked_read(const struct fm_known *s, const struct query *q, struc
 akin_status fm_read_item(const struct fm_known *s, const struct attributes *a,
                          struct item_state *out, struct arena *scratch, akin_error *err);
 
-/* ---- Files: fm_known.c ---- */
+/* ---- Files: machine_file.c ---- */
 
 /* Sections m.head, m.item, m.user, m.context, m.ctx.*. */
 akin_status fm_known_save(const struct fm_known *s, struct container_writer *w, akin_error *err);

@@ -13,7 +13,7 @@
  * Cost of an epoch: 2·features of events·width multiply-adds, memory as many. Kept: 16 bytes a
  * feature of an event. Not here: several ranks, momentum.
  */
-#include "models/fm_sgd.h"
+#include "models/machine_sgd.h"
 #include "core/par.h"
 #include "core/rng.h"
 #include "kern/math.h"
@@ -175,6 +175,8 @@ akin_status fm_sgd_make(struct fm_sgd *s, uint64_t seed, akin_error *err)
     }
     for (int64_t j = 0; j < s->n_features; j++) {
         float *theta = s->theta + j * s->ld;
+        if (!(s->share[j] > 0))
+            continue; /* of no event: it says nothing */
         draw_normals(s->ctx->kern, seed, RNG_INIT_ITEM, 1ULL << 56 | (uint64_t)j, 0, s->width - 1,
                      theta);
         for (int64_t t = 0; t + 1 < s->width; t++)
@@ -268,9 +270,8 @@ static inline float dot4(int64_t k, const float *a, const float *b)
     return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
-static inline float said(const struct fm_sgd *s, const float *T, const float *own)
+float fm_fields_said(int64_t k, int64_t F, int64_t ld, const float *T, const float *own)
 {
-    const int64_t ld = s->ld, k = s->k, F = s->F;
     float linear = 0, pairs = 0, twice = 0;
     for (int64_t a = 0; a < F; a++) {
         const float *row = T + a * ld;
@@ -282,6 +283,16 @@ static inline float said(const struct fm_sgd *s, const float *T, const float *ow
     for (int64_t t = 0; t < k; t++)
         twice -= own[t];
     return linear + pairs + twice / 2;
+}
+
+void fm_fields_add(int64_t k, int64_t width, int64_t ld, const float *theta, int64_t field, float x,
+                   float *T, float *own)
+{
+    float *row = T + field * ld;
+    for (int64_t t = 0; t < width; t++)
+        row[t] += x * theta[t];
+    for (int64_t t = 0; t < k; t++)
+        own[t] += x * theta[field * k + t] * (x * theta[field * k + t]);
 }
 
 /* Z of an event: what a feature of field a meets, [Σ_b T_b for a, 1]·δ. */
@@ -318,7 +329,7 @@ static akin_status events_block(void *arg, int64_t block, int worker, akin_error
     for (int64_t i = par_lo(block, EVENTS); i < hi; i++) {
         float target = s->target[lo + i];
         sum_event(s, lo + i, T, own);
-        float x = said(s, T, own);
+        float x = fm_fields_said(s->k, s->F, s->ld, T, own);
         float delta = is_class ? 1 / (1 + kern_expf(-(base + x))) - target : x - target;
         s->delta[i] = delta;
         put_slopes(s, T, delta, s->Z + i * s->F * s->ld);

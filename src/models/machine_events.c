@@ -3,7 +3,7 @@
  * in its context; and rows of the sides, themselves first.
  * Cost: a sort of each history. Memory: 16 bytes an event and row of a side.
  */
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 #include "kern/math.h"
 

@@ -3,7 +3,7 @@
  * users and contexts, base and spread. Cost: of the file.
  */
 #include "models/csr_file.h"
-#include "models/fm_data.h"
+#include "models/machine.h"
 #include "models/model_impl.h"
 
 #include <inttypes.h>

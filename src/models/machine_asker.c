@@ -2,7 +2,7 @@
  * The events of an asker of fm and ffm, as training put them: values by base and spread, negatives
  * beside positives, the context that trained events had; and a request's context, a late item.
  */
-#include "models/fm_data.h"
+#include "models/machine.h"
 
 #include <float.h>
 #include <math.h>
