@@ -43,7 +43,7 @@ RATING = ["rmse", "mae"]
 # fixed: parameters that are not tuned; without: models that are not asked, and why
 DENSE = dict.fromkeys(
     ("vae", "sdae"),
-    "a network's steps over so many items: no setting was found that ends in ten minutes on two shared cores",
+    "not run: half a minute and more an epoch over so many items, and no setting was looked for",
 )
 SETS = {
     "gowalla": {

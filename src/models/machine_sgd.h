@@ -60,6 +60,9 @@ akin_status fm_sgd_make(struct fm_sgd *s, uint64_t seed, akin_error *err);
 akin_status fm_sgd_run(struct fm_sgd *s, uint64_t seed, akin_error *err);
 void fm_sgd_free(struct fm_sgd *s);
 
+/* The first part of make (machine_deal.c). Fails: E_MEMORY, E_CANCELLED. */
+akin_status fm_sgd_deal(struct fm_sgd *s, uint64_t seed, akin_error *err);
+
 /*
  * Sums of features by field, T (F, ld), and own (k), the squares of what they have for their own
  * field; then ŷ of them without base.
