@@ -60,7 +60,8 @@ class OtherProgram(Case):
     VARIES = {"time", "seconds", "train_seconds", "evaluate_seconds", "peak_bytes"}
     # An emulator is a hundred times slower: smaller values of the parameters that cost time.
     SMALL = {"epochs": 3, "factors": 24, "hidden": 16, "burn_in": 2, "samples": 2, "thin": 1,
-             "max_sets": 20000}
+             "max_sets": 20000, "of": "itemknn,ials:factors=24;epochs=3", "users": 60,
+             "sample": 20}
     METRICS = ("recall@10,ndcg@10,map@10,mrr@10,auc,rmse,mae,coverage@10,gini@10,entropy@10,"
                "novelty@10,diversity@10,serendipity@10")
 
