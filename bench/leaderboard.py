@@ -7,7 +7,7 @@ A cell is a model with its parameters on a set. It is kept under bench/data/lead
 hash of all that decides it (the set's files and options, model, parameters, metrics, version of
 akin), so that a run that was stopped goes on and a changed parameter runs alone; --force measures
 the chosen cells again. Beside it lies what each user contributes: any two models are paired from
-that. --write makes docs/leaderboard.md.
+that. --write makes docs/leaderboard.md; tables of sets that were not chosen stay in it.
 
 Parameters are those of bench/params/leaderboard.json (set → model → parameters; "*" for all sets),
 else the defaults. --tune looks for them: --trials random settings of the model's tunable parameters,
@@ -372,8 +372,18 @@ in the last column were found on a validation part of train (bench/params/leader
 seen there, or the page that says it); the test part was opened for the rows below, and where a model's
 page says so. For RetailRocket the validation part is the newest sessions of train, whole
 (`sessions:0.0375`). Seconds and memory are of two cores of a virtual machine, one model after another;
-some ran beside a build (`bpr`, `vae`, `sdae`, `fm`, RetailRocket).
+some ran beside other work (`bpr`, `vae`, `sdae`, `fm`, RetailRocket, all of MovieLens and Last.fm: their
+seconds are too many by up to three times). Composites, `ffm`, and `svdpp` as it is now were run on
+MovieLens and Last.fm; the other tables are older.
 """
+
+
+def merged(tables):
+    """The page's tables, in the order of SETS: those just made, and of other sets what stands there."""
+    old = PAGE.read_text().split("\n## ")[1:] if PAGE.exists() else []
+    by_title = {t.split("\n", 1)[0]: f"## {t.rstrip()}\n" for t in old}
+    by_title.update((t.split("\n", 1)[0].removeprefix("## "), t) for t in tables)
+    return [by_title[spec["title"]] for spec in SETS.values() if spec["title"] in by_title]
 
 
 def main():
@@ -417,7 +427,7 @@ def main():
         return
     print("\n".join(text[1:]))
     if o.write:
-        PAGE.write_text("\n".join(text))
+        PAGE.write_text("\n".join([INTRO, *merged(text[1:])]))
 
 
 if __name__ == "__main__":

@@ -146,12 +146,20 @@ class OtherProgram(Case):
             made[file] = self.steady(inside)
         return made
 
+    @staticmethod
+    def is_less(value, default):
+        try:
+            return value < float(default)
+        except (TypeError, ValueError):
+            return True
+
     @unittest.skipUnless(OTHER, "AKIN_OTHER names no program")
     def test_all(self):
         models = {}
         for model in self.json("models")["models"]:
-            rows = {p["name"] for p in self.json("params", model["name"])["params"]}
-            models[model["name"]] = [word for key, value in self.SMALL.items() if key in rows
+            rows = {p["name"]: p["default"] for p in self.json("params", model["name"])["params"]}
+            models[model["name"]] = [word for key, value in self.SMALL.items()
+                                     if key in rows and self.is_less(value, rows[key])
                                      for word in ("--set", f"{key}={value}")]
         tables = self.tables()
         want = self.story(HERE, "here", [], tables, models)
