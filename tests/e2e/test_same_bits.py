@@ -157,7 +157,7 @@ class OtherProgram(Case):
     def test_all(self):
         models = {}
         for model in self.json("models")["models"]:
-            rows = {p["name"]: p["default"] for p in self.json("params", model["name"])["params"]}
+            rows = {p["name"]: p.get("default") for p in self.json("params", model["name"])["params"]}
             models[model["name"]] = [word for key, value in self.SMALL.items()
                                      if key in rows and self.is_less(value, rows[key])
                                      for word in ("--set", f"{key}={value}")]
